@@ -1,9 +1,10 @@
 /*
- * What AddressSanitizer and Valgrind are told, so that they find the application's mistakes in pool memory: a free block
- * is out of bounds, and of a live one only the bytes that were asked for are in bounds.
+ * What AddressSanitizer and Valgrind are told, so that they find the application's mistakes in pool
+ * memory: a free block is out of bounds, and of a live one only the bytes that were asked for are
+ * in bounds.
  *
- * The only file that knows these tools. AddressSanitizer is decided when the library is compiled with it; Valgrind when a
- * pool is created, so that the hot path pays one predictable branch.
+ * The only file that knows these tools. AddressSanitizer is decided when the library is compiled
+ * with it; Valgrind when a pool is created, so that the hot path pays one predictable branch.
  */
 #ifndef AURAIO_POOL_ANNOTATE_H
 #define AURAIO_POOL_ANNOTATE_H

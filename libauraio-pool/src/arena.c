@@ -23,7 +23,8 @@ static struct pool_arena *record_create(struct pool_shard *shard, enum pool_aren
     struct pool *pool = shard->pool;
     size_t word_count = word_count_of(pool, kind);
     size_t bit_words = (word_count + 63) / 64;
-    size_t bytes = sizeof(struct pool_arena) + 2 * bit_words * sizeof(uint64_t) + word_count * sizeof(uint32_t);
+    size_t bytes = sizeof(struct pool_arena) + 2 * bit_words * sizeof(uint64_t) +
+                   word_count * sizeof(uint32_t);
     struct pool_arena *arena = pool_os_map_guarded(bytes);
     if (!arena)
         return NULL;
@@ -100,7 +101,8 @@ void pool_arena_close(struct pool_arena *arena)
     uintptr_t base = pool_arena_base(arena);
     size_t size_bytes = arena->size_bytes;
 
-    /* Out of the table before the addresses are free to be mapped, and entered, by another thread. */
+    /* Out of the table before the addresses are free to be mapped, and entered, by another thread.
+     */
     pthread_mutex_lock(&pool->map_lock);
     pool_table_remove(pool->root, base, size_bytes);
     atomic_store_explicit(&arena->base, 0, memory_order_relaxed);
@@ -114,9 +116,11 @@ void pool_arena_close(struct pool_arena *arena)
 static void close_live_buffers(const struct pool *pool, struct pool_arena *arena)
 {
     for (size_t i = 0; i < arena->word_count; i++) {
-        uint32_t size_bytes = atomic_load_explicit(&arena->words[i], memory_order_relaxed);
+        uint32_t size_bytes = atomic_load_explicit(pool_arena_word(arena, i), memory_order_relaxed);
         if (size_bytes > 0)
-            pool_annotate_free(true, (void *)(pool_arena_base(arena) + (i << pool->geometry.align_shift)), size_bytes);
+            pool_annotate_free(true,
+                               (void *)(pool_arena_base(arena) + (i << pool->geometry.align_shift)),
+                               size_bytes);
     }
 }
 
@@ -138,18 +142,18 @@ void pool_arena_destroy_all(struct pool *pool)
     pool->records = NULL;
 }
 
-size_t pool_arena_purge(struct pool_arena *arena)
+void pool_arena_purge(struct pool_arena *arena, struct pool_kept *kept)
 {
     assert(arena->kind == POOL_ARENA_SMALL);
     unsigned page_shift = arena->shard->pool->geometry.page_shift;
     size_t page_count = POOL_CHUNK_BYTES >> page_shift;
-    size_t purged_pages = 0;
     size_t from = pool_bits_next(arena->dirty, 0, page_count);
     while (from < page_count) {
         size_t end = pool_bits_next_clear(arena->dirty, from, page_count);
-        pool_os_purge((void *)(pool_arena_base(arena) + (from << page_shift)), (end - from) << page_shift);
-        purged_pages += pool_bits_clear_range(arena->dirty, from, end);
+        pool_os_purge((void *)(pool_arena_base(arena) + (from << page_shift)), (end - from)
+                                                                                   << page_shift);
+        kept->page_bytes -=
+            (ptrdiff_t)(pool_bits_clear_range(arena->dirty, from, end) << page_shift);
         from = pool_bits_next(arena->dirty, end, page_count);
     }
-    return purged_pages << page_shift;
 }

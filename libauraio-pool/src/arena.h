@@ -1,16 +1,21 @@
 /*
  * An arena: one mapping for buffers, and its record, which lies elsewhere.
  *
- * A small arena is one chunk, cut into 64 slices of 64 KiB; spans (span.h) take runs of slices and cut them into blocks
- * of one class. A big arena is one block. The truth about a buffer is its *word*: the size it was asked for with while it
- * is live, 0 otherwise, indexed by its offset in units of the alignment. Whoever turns the word from size to 0 owns the block:
- * that one compare-and-swap refuses a double free, a wrong size and a pointer into the middle of a buffer.
+ * A small arena is one chunk, cut into 64 slices of 64 KiB; spans (span.h) take runs of slices and
+ * cut them into blocks of one class. A big arena is one block. The truth about a buffer is its
+ * *word*: the size it was asked for with while it is live, 0 otherwise, found by its offset in
+ * units of the alignment. Whoever turns the word from size to 0 owns the block: that one
+ * compare-and-swap refuses a double free, a wrong size and a pointer into the middle of a buffer.
+ * Words are stored scattered, so that threads working on neighbouring blocks do not share cache
+ * lines.
  *
- * Records are never unmapped before the pool is: they are reused, by the same shard and for the same kind of arena, so a
- * thread that holds a stale record (only possible by a double free racing with a trim) still reads a valid one.
+ * Records are never unmapped before the pool is: they are reused, by the same shard and for the
+ * same kind of arena, so a thread that holds a stale record (only possible by a double free racing
+ * with a trim) still reads a valid one.
  *
- * `dirty` marks pages of free blocks that may be resident: what the pool keeps for reuse, and what purging gives back.
- * Except for words, base and the table everything here is guarded by the shard's lock.
+ * `dirty` marks pages of free blocks that may be resident: what the pool keeps for reuse, and what
+ * purging gives back. Except for words, base and the table everything here is guarded by the
+ * shard's lock.
  */
 #ifndef AURAIO_POOL_ARENA_H
 #define AURAIO_POOL_ARENA_H
@@ -27,6 +32,11 @@
 #define POOL_SLICE_BYTES ((size_t)1 << POOL_SLICE_SHIFT)
 #define POOL_SLICE_COUNT 64u
 #define POOL_NO_SPAN 0xff
+/* Multiplying by this, modulo the number of words, scatters them: it is odd, so no two positions
+ * meet, and positions that differ by less than 26 (alignment 4096) end up more than a cache line
+ * apart. The golden ratio of 2^32, as in Knuth, The Art of Computer Programming, volume 3, 6.4. */
+#define POOL_WORD_SCATTER 0x9e3779b1u
+
 /* Pages are at least 4 KiB. */
 #define POOL_DIRTY_WORDS (POOL_CHUNK_BYTES / 4096 / 64)
 
@@ -47,10 +57,16 @@ struct pool_span {
     uint16_t class_index;
 };
 
+/* A change of the memory kept for reuse. */
+struct pool_kept {
+    ptrdiff_t page_bytes;   /* whole pages, which can be given back to the system at any time */
+    ptrdiff_t shared_bytes; /* free blocks that share pages with others */
+};
+
 struct pool_arena {
     /* Fixed for the life of the record. */
     _Atomic uint32_t *words;
-    size_t word_count;
+    size_t word_count; /* a power of two */
     struct pool_shard *shard;
     int index;
     enum pool_arena_kind kind;
@@ -82,6 +98,12 @@ static inline uintptr_t pool_arena_base(const struct pool_arena *arena)
     return atomic_load_explicit(&arena->base, memory_order_relaxed);
 }
 
+/* The state word of the block at an index. */
+static inline _Atomic uint32_t *pool_arena_word(const struct pool_arena *arena, size_t index)
+{
+    return &arena->words[index * POOL_WORD_SCATTER & (arena->word_count - 1)];
+}
+
 /* Maps an arena for a shard and enters it in the table; 0 or -ENOMEM. Takes the map lock. */
 int pool_arena_open(struct pool_shard *shard, enum pool_arena_kind kind, size_t size_bytes,
                     struct pool_arena **ret_arena);
@@ -89,10 +111,11 @@ int pool_arena_open(struct pool_shard *shard, enum pool_arena_kind kind, size_t 
 /* Unmaps an arena whose blocks are all free and that no list holds any more. Takes the map lock. */
 void pool_arena_close(struct pool_arena *arena);
 
-/* Unmaps every arena and every record, live buffers included; only while the pool is being destroyed. */
+/* Unmaps every arena and every record, live buffers included; only while the pool is being
+ * destroyed. */
 void pool_arena_destroy_all(struct pool *pool);
 
-/* Gives the dirty pages back to the system; answers how many bytes. */
-size_t pool_arena_purge(struct pool_arena *arena);
+/* Gives the dirty pages back to the system. */
+void pool_arena_purge(struct pool_arena *arena, struct pool_kept *kept);
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * Big blocks: an arena each. Free ones are kept twice over, by class for the next request and by age for trimming.
+ * Big blocks: an arena each. Free ones are kept twice over, by class for the next request and by
+ * age for trimming.
  */
 #include <assert.h>
 #include <errno.h>
@@ -17,7 +18,7 @@ void pool_big_unlink(struct pool_shard *shard, struct pool_arena *arena)
     TAILQ_REMOVE(free_list(shard, arena->class_index), arena, class_link);
     TAILQ_REMOVE(&shard->big_by_age, arena, age_link);
     arena->is_free = false;
-    pool_shard_keep(shard, -(ptrdiff_t)arena->size_bytes);
+    pool_shard_keep(shard, &(struct pool_kept){.page_bytes = -(ptrdiff_t)arena->size_bytes});
 }
 
 int pool_big_take(struct pool_shard *shard, unsigned class_index, void **ret_block)
@@ -41,7 +42,7 @@ int pool_big_take(struct pool_shard *shard, unsigned class_index, void **ret_blo
 
 void pool_big_put(struct pool *pool, void *block)
 {
-    struct pool_arena *arena = pool_table_find(pool->root, block);
+    struct pool_arena *arena = pool_table_get(pool->root, block);
     struct pool_shard *shard = arena->shard;
     pthread_mutex_lock(&shard->lock);
     assert(!arena->is_free);
@@ -49,6 +50,6 @@ void pool_big_put(struct pool *pool, void *block)
     arena->freed_epoch = atomic_load_explicit(&pool->trim_epoch, memory_order_relaxed);
     TAILQ_INSERT_HEAD(free_list(shard, arena->class_index), arena, class_link);
     TAILQ_INSERT_HEAD(&shard->big_by_age, arena, age_link);
-    pool_shard_keep(shard, (ptrdiff_t)arena->size_bytes);
+    pool_shard_keep(shard, &(struct pool_kept){.page_bytes = (ptrdiff_t)arena->size_bytes});
     pthread_mutex_unlock(&shard->lock);
 }

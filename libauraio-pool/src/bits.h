@@ -1,6 +1,6 @@
 /*
- * Bitmaps over 64-bit words: single bits, and ranges that answer how many bits they changed, so that whoever keeps a
- * count can update it in the same breath.
+ * Bitmaps over 64-bit words: single bits, and ranges that answer how many bits they changed, so
+ * that whoever keeps a count can update it in the same breath.
  */
 #ifndef AURAIO_POOL_BITS_H
 #define AURAIO_POOL_BITS_H

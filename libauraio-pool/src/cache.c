@@ -10,8 +10,10 @@
 #include "central.h"
 #include "trim.h"
 
-/* A bin holds at most this many blocks, and fewer of large ones: what fits in POOL_BIN_MAX_BYTES. */
-#define POOL_BIN_MAX_BLOCKS 64u
+/* A bin holds at most this many blocks, and fewer of large ones: what fits in POOL_BIN_MAX_BYTES.
+ * Twice the batches of 64 that I/O loops like, so that what such a loop does not need in one round
+ * does not push out what it needs in the next. */
+#define POOL_BIN_MAX_BLOCKS 128u
 #define POOL_BIN_MAX_BYTES ((size_t)8 << 20)
 
 /* A bin's first limit: this many blocks, or what fits in POOL_BIN_FIRST_BYTES, at least one. */
@@ -70,8 +72,9 @@ static bool grant(struct pool_cache *cache, size_t bytes)
     do {
         if (granted_bytes + bytes > pool->max_cached_bytes / 2)
             return false;
-    } while (!atomic_compare_exchange_weak_explicit(&pool->granted_bytes, &granted_bytes, granted_bytes + bytes,
-                                                    memory_order_relaxed, memory_order_relaxed));
+    } while (!atomic_compare_exchange_weak_explicit(&pool->granted_bytes, &granted_bytes,
+                                                    granted_bytes + bytes, memory_order_relaxed,
+                                                    memory_order_relaxed));
     cache->granted_bytes += bytes;
     return true;
 }
@@ -117,7 +120,8 @@ void pool_cache_drain(struct pool_cache *cache)
     }
     flush_remote(cache);
     cache->is_remote_granted = false;
-    atomic_fetch_sub_explicit(&cache->pool->granted_bytes, cache->granted_bytes, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&cache->pool->granted_bytes, cache->granted_bytes,
+                              memory_order_relaxed);
     cache->granted_bytes = 0;
     pool_enforce_bound(cache->pool);
 }
@@ -179,7 +183,8 @@ static void put_full(struct pool_cache *cache, unsigned class_index, void *block
     atomic_store_explicit(&bin->count, count + 1, memory_order_relaxed);
 }
 
-void pool_cache_put_slow(struct pool_cache *cache, unsigned class_index, struct pool_shard *home, void *block)
+void pool_cache_put_slow(struct pool_cache *cache, unsigned class_index, struct pool_shard *home,
+                         void *block)
 {
     if (home == cache->shard)
         put_full(cache, class_index, block);
@@ -192,6 +197,7 @@ size_t pool_cache_kept_bytes(const struct pool_cache *cache)
 {
     size_t bytes = atomic_load_explicit(&cache->remote_bytes, memory_order_relaxed);
     for (unsigned i = 0; i < POOL_SMALL_CLASS_COUNT; i++)
-        bytes += atomic_load_explicit(&cache->bins[i].count, memory_order_relaxed) * pool_class_bytes(i);
+        bytes +=
+            atomic_load_explicit(&cache->bins[i].count, memory_order_relaxed) * pool_class_bytes(i);
     return bytes;
 }

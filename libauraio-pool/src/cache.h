@@ -1,10 +1,11 @@
 /*
- * A thread's cache of free blocks of one pool: a stack (bin) per small class, and a few blocks of other nodes' shards that
- * wait to be sent home together.
+ * A thread's cache of free blocks of one pool: a stack (bin) per small class, and a few blocks of
+ * other nodes' shards that wait to be sent home together.
  *
- * Only its thread fills and empties it, without locks or atomic read-modify-writes; other threads may read its counts.
- * A bin's limit is room that was *granted* out of the pool's bound, and grows with use. So what all caches hold together is
- * bounded whatever the number of threads, and an ended thread's grants go to others.
+ * Only its thread fills and empties it, without locks or atomic read-modify-writes; other threads
+ * may read its counts. A bin's limit is room that was *granted* out of the pool's bound, and grows
+ * with use. So what all caches hold together is bounded whatever the number of threads, and an
+ * ended thread's grants go to others.
  */
 #ifndef AURAIO_POOL_CACHE_H
 #define AURAIO_POOL_CACHE_H
@@ -39,7 +40,8 @@ struct pool_cache {
     void *remote[POOL_REMOTE_MAX];
 
     /* The registry's, guarded by its lock. */
-    struct pool_thread *owner; /* NULL once the thread is gone without emptying it: in a forked child */
+    struct pool_thread
+        *owner; /* NULL once the thread is gone without emptying it: in a forked child */
     struct pool_cache *next_of_thread;
     LIST_ENTRY(pool_cache) link;
 
@@ -59,7 +61,8 @@ void pool_cache_drain(struct pool_cache *cache);
 int pool_cache_refill(struct pool_cache *cache, unsigned class_index, void **ret_block);
 
 /* Puts a block that its bin has no room for, or that belongs to another node. */
-void pool_cache_put_slow(struct pool_cache *cache, unsigned class_index, struct pool_shard *home, void *block);
+void pool_cache_put_slow(struct pool_cache *cache, unsigned class_index, struct pool_shard *home,
+                         void *block);
 
 /* Blocks it holds, in bytes. */
 size_t pool_cache_kept_bytes(const struct pool_cache *cache);
@@ -75,7 +78,8 @@ static inline int pool_cache_take(struct pool_cache *cache, unsigned class_index
     return 0;
 }
 
-static inline void pool_cache_put(struct pool_cache *cache, unsigned class_index, struct pool_shard *home, void *block)
+static inline void pool_cache_put(struct pool_cache *cache, unsigned class_index,
+                                  struct pool_shard *home, void *block)
 {
     struct pool_bin *bin = &cache->bins[class_index];
     unsigned count = atomic_load_explicit(&bin->count, memory_order_relaxed);

@@ -29,21 +29,26 @@ static bool is_block_start(struct pool_arena *arena, const void *ptr)
     return is_start;
 }
 
-static void describe(char *text, size_t text_bytes, struct pool_arena *arena, const void *ptr, size_t size_bytes,
-                     uint32_t word)
+static void describe(char *text, size_t text_bytes, struct pool_arena *arena, const void *ptr,
+                     size_t size_bytes, uint32_t word)
 {
     const char *prefix = "pool_free refused";
     if (!arena)
-        snprintf(text, text_bytes, "%s: %p (%zu bytes) is not memory of this pool", prefix, ptr, size_bytes);
+        snprintf(text, text_bytes, "%s: %p (%zu bytes) is not memory of this pool", prefix, ptr,
+                 size_bytes);
     else if (word > 0)
-        snprintf(text, text_bytes, "%s: %p was allocated with %u bytes, not %zu", prefix, ptr, word, size_bytes);
+        snprintf(text, text_bytes, "%s: %p was allocated with %u bytes, not %zu", prefix, ptr, word,
+                 size_bytes);
     else if (is_block_start(arena, ptr))
-        snprintf(text, text_bytes, "%s: %p (%zu bytes) is not live: freed twice?", prefix, ptr, size_bytes);
+        snprintf(text, text_bytes, "%s: %p (%zu bytes) is not live: freed twice?", prefix, ptr,
+                 size_bytes);
     else
-        snprintf(text, text_bytes, "%s: %p (%zu bytes) is not the start of a buffer", prefix, ptr, size_bytes);
+        snprintf(text, text_bytes, "%s: %p (%zu bytes) is not the start of a buffer", prefix, ptr,
+                 size_bytes);
 }
 
-int pool_misuse(struct pool *pool, struct pool_arena *arena, const void *ptr, size_t size_bytes, uint32_t word)
+int pool_misuse(struct pool *pool, struct pool_arena *arena, const void *ptr, size_t size_bytes,
+                uint32_t word)
 {
     char text[POOL_MESSAGE_BYTES];
     if (pool->options.log) {

@@ -29,7 +29,8 @@ void pool_numa_prefer(void *memory, size_t size_bytes, int node)
     if (!mask)
         return;
     numa_bitmask_setbit(mask, (unsigned)node);
-    /* Refused where the node has no memory or the cpuset forbids it: then the system's own choice stands. */
+    /* Refused where the node has no memory or the cpuset forbids it: then the system's own choice
+     * stands. */
     (void)mbind(memory, size_bytes, MPOL_PREFERRED, mask->maskp, mask->size + 1, 0);
     numa_free_nodemask(mask);
 }

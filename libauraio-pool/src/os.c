@@ -1,6 +1,7 @@
 /*
- * Memory from the operating system. Address space is reserved without access first and opened afterwards, so that what
- * alignment wastes for a moment is never counted against a strict overcommit limit.
+ * Memory from the operating system. Address space is reserved without access first and opened
+ * afterwards, so that what alignment wastes for a moment is never counted against a strict
+ * overcommit limit.
  */
 #include "os.h"
 
@@ -11,12 +12,13 @@
 
 static void *reserve(size_t size_bytes)
 {
-    void *memory = mmap(NULL, size_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *memory =
+        mmap(NULL, size_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     return memory == MAP_FAILED ? NULL : memory;
 }
 
-/* munmap fails only for arguments that were never mapped, or when splitting a mapping exceeds the system's limit on their
- * number; then the address space stays reserved and costs no memory. */
+/* munmap fails only for arguments that were never mapped, or when splitting a mapping exceeds the
+ * system's limit on their number; then the address space stays reserved and costs no memory. */
 static void unmap(uintptr_t start, size_t size_bytes)
 {
     if (size_bytes > 0)
@@ -78,7 +80,8 @@ void pool_os_unmap_guarded(void *memory, size_t size_bytes)
 
 void pool_os_purge(void *memory, size_t size_bytes)
 {
-    /* Refused for locked pages only (EINVAL): those stay resident, as whoever locked them asked for. */
+    /* Refused for locked pages only (EINVAL): those stay resident, as whoever locked them asked
+     * for. */
     (void)madvise(memory, size_bytes, MADV_DONTNEED);
 }
 

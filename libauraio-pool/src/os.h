@@ -6,11 +6,13 @@
 
 #include <stddef.h>
 
-/* Zeroed memory for buffers, at a multiple of align_bytes (a power of two, a multiple of the page); NULL when refused. */
+/* Zeroed memory for buffers, at a multiple of align_bytes (a power of two, a multiple of the page);
+ * NULL when refused. */
 void *pool_os_map(size_t size_bytes, size_t align_bytes);
 
-/* Zeroed memory for the pool's own records, with an inaccessible page on either side: a stray write of the application
- * next to its buffers faults there instead of changing what the pool believes. NULL when refused. */
+/* Zeroed memory for the pool's own records, with an inaccessible page on either side: a stray write
+ * of the application next to its buffers faults there instead of changing what the pool believes.
+ * NULL when refused. */
 void *pool_os_map_guarded(size_t size_bytes);
 
 void pool_os_unmap(void *memory, size_t size_bytes);

@@ -1,8 +1,8 @@
 /*
  * The public functions: the paths a buffer takes, and the life of a pool.
  *
- * A small buffer goes from and to the calling thread's cache; one beyond POOL_SMALL_MAX_BYTES, or any when the thread can
- * have no cache, straight from and to the central lists.
+ * A small buffer goes from and to the calling thread's cache; one beyond POOL_SMALL_MAX_BYTES, or
+ * any when the thread can have no cache, straight from and to the central lists.
  */
 #include <assert.h>
 #include <errno.h>
@@ -30,7 +30,8 @@
 static bool options_are_valid(const struct pool_options *options)
 {
     size_t alignment = options->alignment;
-    return alignment >= sizeof(void *) && alignment <= POOL_ALIGNMENT_MAX_BYTES && (alignment & (alignment - 1)) == 0;
+    return alignment >= sizeof(void *) && alignment <= POOL_ALIGNMENT_MAX_BYTES &&
+           (alignment & (alignment - 1)) == 0;
 }
 
 static size_t default_cached_bytes(void)
@@ -77,7 +78,8 @@ int pool_create(const struct pool_options *options, pool_t **ret_pool)
         .geometry = geometry_for(options->alignment),
         .on_valgrind = pool_annotate_is_needed(),
         .options = *options,
-        .max_cached_bytes = options->max_cached_bytes ? options->max_cached_bytes : default_cached_bytes(),
+        .max_cached_bytes =
+            options->max_cached_bytes ? options->max_cached_bytes : default_cached_bytes(),
     };
     pool->thread_max_bytes = pool->max_cached_bytes / POOL_THREAD_SHARE;
     if (pool->thread_max_bytes > POOL_THREAD_MAX_BYTES)
@@ -116,7 +118,8 @@ void pool_destroy(pool_t *pool)
     free(pool);
 }
 
-static void count_live(struct pool *pool, struct pool_cache *cache, uint64_t bytes, uint64_t buffers)
+static void count_live(struct pool *pool, struct pool_cache *cache, uint64_t bytes,
+                       uint64_t buffers)
 {
     if (POOL_LIKELY(cache)) {
         pool_cache_count(cache, bytes, buffers);
@@ -126,7 +129,8 @@ static void count_live(struct pool *pool, struct pool_cache *cache, uint64_t byt
     atomic_fetch_add_explicit(&pool->live_buffers, buffers, memory_order_relaxed);
 }
 
-static inline int take(struct pool *pool, struct pool_cache *cache, unsigned class_index, void **ret_block)
+static inline int take(struct pool *pool, struct pool_cache *cache, unsigned class_index,
+                       void **ret_block)
 {
     if (POOL_UNLIKELY(!pool_is_small(class_index)))
         return pool_big_take(pool_shard_here(pool), class_index, ret_block);
@@ -136,8 +140,8 @@ static inline int take(struct pool *pool, struct pool_cache *cache, unsigned cla
     return r < 0 ? r : 0;
 }
 
-static __attribute__((noinline)) int take_after_trim(struct pool *pool, struct pool_cache *cache, unsigned class_index,
-                                                     void **ret_block)
+static __attribute__((noinline)) int take_after_trim(struct pool *pool, struct pool_cache *cache,
+                                                     unsigned class_index, void **ret_block)
 {
     pool_trim(pool);
     return take(pool, cache, class_index, ret_block);
@@ -156,7 +160,7 @@ int pool_alloc(pool_t *pool, size_t size_bytes, void **ret_ptr)
         if (r < 0)
             return r;
     }
-    struct pool_arena *arena = pool_table_find(pool->root, block);
+    struct pool_arena *arena = pool_table_get(pool->root, block);
     _Atomic uint32_t *word = pool_word_of(pool, arena, block);
     assert(atomic_load_explicit(word, memory_order_relaxed) == 0);
     atomic_store_explicit(word, (uint32_t)size_bytes, memory_order_relaxed);
@@ -180,13 +184,15 @@ int pool_free(pool_t *pool, void *ptr, size_t size_bytes)
     if (POOL_UNLIKELY((offset & pool->geometry.align_mask) || index >= arena->word_count))
         return pool_misuse(pool, arena, ptr, size_bytes, 0);
 
-    /* Owns the block from here on, or refuses. A size that no word can hold matches none; 0 would match every free block. */
+    /* Owns the block from here on, or refuses. A size that no word can hold matches none; 0 would
+     * match every free block. */
     uint32_t word = size_bytes - 1 < POOL_SIZE_MAX_BYTES ? (uint32_t)size_bytes : UINT32_MAX;
-    if (POOL_UNLIKELY(!atomic_compare_exchange_strong_explicit(&arena->words[index], &word, 0, memory_order_acq_rel,
-                                                               memory_order_relaxed)))
+    if (POOL_UNLIKELY(!atomic_compare_exchange_strong_explicit(
+            pool_arena_word(arena, index), &word, 0, memory_order_acq_rel, memory_order_relaxed)))
         return pool_misuse(pool, arena, ptr, size_bytes, word);
 
-    /* The block whose word it was: if the record was reused since it was looked up, not the one at ptr. */
+    /* The block whose word it was: if the record was reused since it was looked up, not the one at
+     * ptr. */
     void *block = (void *)(pool_arena_base(arena) + (index << pool->geometry.align_shift));
     pool_annotate_free(pool->on_valgrind, block, size_bytes);
     struct pool_cache *cache = pool_cache_here(pool);
@@ -218,7 +224,8 @@ static void add_cache(const struct pool_cache *cache, void *ctx)
     sum->cached_bytes += pool_cache_kept_bytes(cache);
 }
 
-/* A buffer allocated on a thread read early and freed on one read late makes a sum negative for a moment. */
+/* A buffer allocated on a thread read early and freed on one read late makes a sum negative for a
+ * moment. */
 static size_t not_negative(uint64_t sum)
 {
     return sum > INT64_MAX ? 0 : (size_t)sum;
@@ -250,7 +257,8 @@ void pool_trim(pool_t *pool)
     pool_trim_central(pool);
 }
 
-bool pool_find_arena(pool_t *pool, const void *ptr, size_t len_bytes, void **ret_base, size_t *ret_len, int *ret_index)
+bool pool_find_arena(pool_t *pool, const void *ptr, size_t len_bytes, void **ret_base,
+                     size_t *ret_len, int *ret_index)
 {
     if (!pool || !ret_base || !ret_len || !ret_index || len_bytes == 0)
         return false;

@@ -24,9 +24,11 @@ static void retire(struct pool_cache *cache)
 {
     struct pool *pool = cache->pool;
     pool_cache_drain(cache);
-    atomic_fetch_add_explicit(&pool->live_bytes, atomic_load_explicit(&cache->live_bytes, memory_order_relaxed),
+    atomic_fetch_add_explicit(&pool->live_bytes,
+                              atomic_load_explicit(&cache->live_bytes, memory_order_relaxed),
                               memory_order_relaxed);
-    atomic_fetch_add_explicit(&pool->live_buffers, atomic_load_explicit(&cache->live_buffers, memory_order_relaxed),
+    atomic_fetch_add_explicit(&pool->live_buffers,
+                              atomic_load_explicit(&cache->live_buffers, memory_order_relaxed),
                               memory_order_relaxed);
     LIST_REMOVE(cache, link);
     pool_cache_destroy(cache);
@@ -38,7 +40,8 @@ static void forget_slots(struct pool_thread *thread)
         thread->slots[i] = (struct pool_thread_slot){0};
 }
 
-/* Runs as the thread ends. What runs after it, such as destructors of other keys, may still use pools, without a cache. */
+/* Runs as the thread ends. What runs after it, such as destructors of other keys, may still use
+ * pools, without a cache. */
 static void thread_end(void *value)
 {
     struct pool_thread *thread = value;
@@ -59,8 +62,7 @@ static void lock_for_fork(void)
 {
     pthread_mutex_lock(&registry_lock);
     struct pool *pool;
-    LIST_FOREACH(pool, &registry_pools, link)
-    {
+    for (pool = LIST_FIRST(&registry_pools); pool; pool = LIST_NEXT(pool, link)) {
         for (int i = 0; i < pool->shard_count; i++)
             pthread_mutex_lock(&pool->shards[i].lock);
         pthread_mutex_lock(&pool->map_lock);
@@ -70,8 +72,7 @@ static void lock_for_fork(void)
 static void unlock_after_fork(void)
 {
     struct pool *pool;
-    LIST_FOREACH(pool, &registry_pools, link)
-    {
+    for (pool = LIST_FIRST(&registry_pools); pool; pool = LIST_NEXT(pool, link)) {
         pthread_mutex_unlock(&pool->map_lock);
         for (int i = pool->shard_count - 1; i >= 0; i--)
             pthread_mutex_unlock(&pool->shards[i].lock);
@@ -83,10 +84,8 @@ static void unlock_in_child(void)
 {
     struct pool *pool;
     struct pool_cache *cache;
-    LIST_FOREACH(pool, &registry_pools, link)
-    {
-        LIST_FOREACH(cache, &pool->caches, link)
-        {
+    for (pool = LIST_FIRST(&registry_pools); pool; pool = LIST_NEXT(pool, link)) {
+        for (cache = LIST_FIRST(&pool->caches); cache; cache = LIST_NEXT(cache, link)) {
             if (cache->owner != &pool_thread_self)
                 cache->owner = NULL;
         }
@@ -135,12 +134,13 @@ void pool_registry_leave(struct pool *pool)
     pthread_mutex_unlock(&registry_lock);
 }
 
-void pool_registry_visit(const struct pool *pool, void (*visit)(const struct pool_cache *cache, void *ctx), void *ctx)
+void pool_registry_visit(const struct pool *pool,
+                         void (*visit)(const struct pool_cache *cache, void *ctx), void *ctx)
 {
     pthread_mutex_lock(&registry_lock);
     const struct pool_cache *cache;
-    LIST_FOREACH(cache, &pool->caches, link)
-    visit(cache, ctx);
+    for (cache = LIST_FIRST(&pool->caches); cache; cache = LIST_NEXT(cache, link))
+        visit(cache, ctx);
     pthread_mutex_unlock(&registry_lock);
 }
 

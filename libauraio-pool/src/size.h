@@ -1,10 +1,11 @@
 /*
  * Size classes: which block size serves a request.
  *
- * Classes are geometric, four to an octave: 8, 10, 12, 14, 16, 20, ... bytes up to 1 GiB; a class wastes at most a fifth
- * of its block. A request is first rounded up to the pool's alignment, and from one page up to the page. A rounded request
- * then never lands in a class whose size breaks that alignment: where classes are closer together than the alignment, a
- * multiple of the alignment is itself a class. So the size of a class is arithmetic alone and needs no table.
+ * Classes are geometric, four to an octave: 8, 10, 12, 14, 16, 20, ... bytes up to 1 GiB; a class
+ * wastes at most a fifth of its block. A request is first rounded up to the pool's alignment, and
+ * from one page up to the page. A rounded request then never lands in a class whose size breaks
+ * that alignment: where classes are closer together than the alignment, a multiple of the alignment
+ * is itself a class. So the size of a class is arithmetic alone and needs no table.
  */
 #ifndef AURAIO_POOL_SIZE_H
 #define AURAIO_POOL_SIZE_H
@@ -18,7 +19,8 @@
 #define POOL_CLASS_BIAS 11u
 #define POOL_CLASS_COUNT 109u
 
-/* Blocks up to 1 MiB are cut from shared arenas and cached by threads; larger ones have an arena each. */
+/* Blocks up to 1 MiB are cut from shared arenas and cached by threads; larger ones have an arena
+ * each. */
 #define POOL_SMALL_CLASS_COUNT 69u
 #define POOL_SMALL_MAX_BYTES ((size_t)1 << 20)
 
@@ -34,7 +36,8 @@ struct pool_geometry {
 /* The request as it is served: a multiple of the alignment, from one page up also of the page. */
 static inline size_t pool_size_round(const struct pool_geometry *geometry, size_t size_bytes)
 {
-    size_t mask = size_bytes >= geometry->page_bytes ? geometry->page_align_mask : geometry->align_mask;
+    size_t mask =
+        size_bytes >= geometry->page_bytes ? geometry->page_align_mask : geometry->align_mask;
     return (size_bytes + mask) & ~mask;
 }
 

@@ -7,7 +7,8 @@
 
 #include "bits.h"
 
-/* A span holds at least this many blocks, unless that would make it larger than POOL_SPAN_GOAL_BYTES. */
+/* A span holds at least this many blocks, unless that would make it larger than
+ * POOL_SPAN_GOAL_BYTES. */
 #define POOL_SPAN_GOAL_BLOCKS 8
 #define POOL_SPAN_GOAL_BYTES ((size_t)512 << 10)
 
@@ -26,9 +27,11 @@ static size_t larger(size_t a, size_t b)
 
 static unsigned slices_for(size_t block_bytes)
 {
-    size_t least = larger(block_bytes, smaller(POOL_SPAN_GOAL_BLOCKS * block_bytes, POOL_SPAN_GOAL_BYTES));
+    size_t least =
+        larger(block_bytes, smaller(POOL_SPAN_GOAL_BLOCKS * block_bytes, POOL_SPAN_GOAL_BYTES));
     size_t slices = (least + POOL_SLICE_BYTES - 1) >> POOL_SLICE_SHIFT;
-    while ((slices << POOL_SLICE_SHIFT) % block_bytes * POOL_SPAN_WASTE_SHARE > slices << POOL_SLICE_SHIFT)
+    while ((slices << POOL_SLICE_SHIFT) % block_bytes * POOL_SPAN_WASTE_SHARE >
+           slices << POOL_SLICE_SHIFT)
         slices++;
     assert(slices <= POOL_SLICE_COUNT);
     return (unsigned)slices;
@@ -73,15 +76,32 @@ static unsigned find_run(uint64_t free_slices, unsigned count, unsigned step)
     return POOL_SLICE_COUNT;
 }
 
+static void mark_dirty(const struct pool_geometry *geometry, struct pool_arena *arena,
+                       size_t offset, size_t bytes, struct pool_kept *kept)
+{
+    size_t page = page_of(geometry, offset);
+    size_t pages = pool_bits_set_range(arena->dirty, page, page + page_of(geometry, bytes));
+    kept->page_bytes += (ptrdiff_t)(pages << geometry->page_shift);
+}
+
+static void mark_clean(const struct pool_geometry *geometry, struct pool_arena *arena,
+                       size_t offset, size_t bytes, struct pool_kept *kept)
+{
+    size_t page = page_of(geometry, offset);
+    size_t pages = pool_bits_clear_range(arena->dirty, page, page + page_of(geometry, bytes));
+    kept->page_bytes -= (ptrdiff_t)(pages << geometry->page_shift);
+}
+
 static void mark_all_free(const struct pool_geometry *geometry, struct pool_span *span)
 {
     size_t block_bytes = pool_class_bytes(span->class_index);
     for (size_t i = 0; i < span->block_count; i++)
-        pool_bit_set(span->arena->free_bits, (start_offset(span) + i * block_bytes) >> geometry->align_shift);
+        pool_bit_set(span->arena->free_bits,
+                     (start_offset(span) + i * block_bytes) >> geometry->align_shift);
 }
 
-struct pool_span *pool_span_carve(const struct pool_geometry *geometry, struct pool_arena *arena, unsigned class_index,
-                                  ptrdiff_t *ret_kept_bytes)
+struct pool_span *pool_span_carve(const struct pool_geometry *geometry, struct pool_arena *arena,
+                                  unsigned class_index, struct pool_kept *kept)
 {
     size_t block_bytes = pool_class_bytes(class_index);
     unsigned slices = slices_for(block_bytes);
@@ -101,23 +121,22 @@ struct pool_span *pool_span_carve(const struct pool_geometry *geometry, struct p
     };
     span->free_count = span->block_count;
     span->search_from = start_offset(span) >> geometry->align_shift;
-    span->bits_end = (start_offset(span) + span->block_count * block_bytes) >> geometry->align_shift;
+    span->bits_end =
+        (start_offset(span) + span->block_count * block_bytes) >> geometry->align_shift;
     arena->free_slices &= ~run_mask(first, slices);
     for (unsigned i = first; i < first + slices; i++)
         arena->span_of_slice[i] = (uint8_t)first;
     mark_all_free(geometry, span);
 
-    ptrdiff_t kept_bytes = 0;
     if (shares_pages(geometry, span)) {
-        size_t page = page_of(geometry, start_offset(span));
-        size_t pages = pool_bits_clear_range(arena->dirty, page, page + page_of(geometry, span_bytes));
-        kept_bytes = (ptrdiff_t)(span->block_count * block_bytes) - (ptrdiff_t)(pages << geometry->page_shift);
+        mark_clean(geometry, arena, start_offset(span), span_bytes, kept);
+        kept->shared_bytes += (ptrdiff_t)(span->block_count * block_bytes);
     }
-    *ret_kept_bytes = kept_bytes;
     return span;
 }
 
-ptrdiff_t pool_span_release(const struct pool_geometry *geometry, struct pool_span *span)
+void pool_span_release(const struct pool_geometry *geometry, struct pool_span *span,
+                       struct pool_kept *kept)
 {
     assert(span->free_count == span->block_count);
     struct pool_arena *arena = span->arena;
@@ -126,18 +145,16 @@ ptrdiff_t pool_span_release(const struct pool_geometry *geometry, struct pool_sp
     arena->free_slices |= run_mask(span->first_slice, span->slice_count);
     for (unsigned i = span->first_slice; i < span->first_slice + (unsigned)span->slice_count; i++)
         arena->span_of_slice[i] = POOL_NO_SPAN;
-
-    if (!shares_pages(geometry, span))
-        return 0;
-    /* Which of its pages were ever touched is not known: all of them may be resident. */
-    size_t page = page_of(geometry, start_offset(span));
-    size_t page_count = page_of(geometry, (size_t)span->slice_count << POOL_SLICE_SHIFT);
-    size_t pages = pool_bits_set_range(arena->dirty, page, page + page_count);
-    return (ptrdiff_t)(pages << geometry->page_shift) -
-           (ptrdiff_t)(span->block_count * pool_class_bytes(span->class_index));
+    if (shares_pages(geometry, span)) {
+        /* Which of its pages were ever touched is not known: all of them may be resident. */
+        mark_dirty(geometry, arena, start_offset(span),
+                   (size_t)span->slice_count << POOL_SLICE_SHIFT, kept);
+        kept->shared_bytes -= (ptrdiff_t)(span->block_count * pool_class_bytes(span->class_index));
+    }
 }
 
-void *pool_span_take(const struct pool_geometry *geometry, struct pool_span *span, ptrdiff_t *ret_kept_bytes)
+void *pool_span_take(const struct pool_geometry *geometry, struct pool_span *span,
+                     struct pool_kept *kept)
 {
     assert(span->free_count > 0);
     struct pool_arena *arena = span->arena;
@@ -149,31 +166,27 @@ void *pool_span_take(const struct pool_geometry *geometry, struct pool_span *spa
 
     size_t offset = bit << geometry->align_shift;
     size_t block_bytes = pool_class_bytes(span->class_index);
-    if (shares_pages(geometry, span)) {
-        *ret_kept_bytes = -(ptrdiff_t)block_bytes;
-    } else {
-        size_t page = page_of(geometry, offset);
-        size_t pages = pool_bits_clear_range(arena->dirty, page, page + page_of(geometry, block_bytes));
-        *ret_kept_bytes = -(ptrdiff_t)(pages << geometry->page_shift);
-    }
+    if (shares_pages(geometry, span))
+        kept->shared_bytes -= (ptrdiff_t)block_bytes;
+    else
+        mark_clean(geometry, arena, offset, block_bytes, kept);
     return (void *)(pool_arena_base(arena) + offset);
 }
 
-ptrdiff_t pool_span_put(const struct pool_geometry *geometry, struct pool_span *span, void *block)
+void pool_span_put(const struct pool_geometry *geometry, struct pool_span *span, void *block,
+                   struct pool_kept *kept)
 {
     struct pool_arena *arena = span->arena;
     size_t offset = (uintptr_t)block - pool_arena_base(arena);
     size_t bit = offset >> geometry->align_shift;
+    size_t block_bytes = pool_class_bytes(span->class_index);
     assert(!pool_bit_test(arena->free_bits, bit));
-    assert((offset - start_offset(span)) % pool_class_bytes(span->class_index) == 0);
+    assert((offset - start_offset(span)) % block_bytes == 0);
     pool_bit_set(arena->free_bits, bit);
     span->search_from = smaller(span->search_from, bit);
     span->free_count++;
-
-    size_t block_bytes = pool_class_bytes(span->class_index);
     if (shares_pages(geometry, span))
-        return (ptrdiff_t)block_bytes;
-    size_t page = page_of(geometry, offset);
-    return (ptrdiff_t)(pool_bits_set_range(arena->dirty, page, page + page_of(geometry, block_bytes))
-                       << geometry->page_shift);
+        kept->shared_bytes += (ptrdiff_t)block_bytes;
+    else
+        mark_dirty(geometry, arena, offset, block_bytes, kept);
 }

@@ -1,5 +1,6 @@
 /*
- * Changing the address table; see table.h. An arena is entered once it is complete, hence the release stores.
+ * Changing the address table; see table.h. An arena is entered once it is complete, hence the
+ * release stores.
  */
 #include "table.h"
 
@@ -34,12 +35,14 @@ static struct pool_leaf *leaf_of(const struct pool_root *root, uint64_t chunk)
     return atomic_load_explicit(&root->leaves[chunk >> POOL_LEVEL_SHIFT], memory_order_relaxed);
 }
 
-int pool_table_enter(struct pool_root *root, uintptr_t base, size_t size_bytes, struct pool_arena *arena)
+int pool_table_enter(struct pool_root *root, uintptr_t base, size_t size_bytes,
+                     struct pool_arena *arena)
 {
     assert(base % POOL_CHUNK_BYTES == 0 && size_bytes > 0);
     uint64_t first = (uint64_t)base >> POOL_CHUNK_SHIFT;
     uint64_t last = ((uint64_t)base + size_bytes - 1) >> POOL_CHUNK_SHIFT;
-    /* Beyond the table: an address wider than 48 bits, which the kernel hands out on request only. */
+    /* Beyond the table: an address wider than 48 bits, which the kernel hands out on request only.
+     */
     if (last >> (2 * POOL_LEVEL_SHIFT))
         return -ENOMEM;
     for (uint64_t slot = first >> POOL_LEVEL_SHIFT; slot <= last >> POOL_LEVEL_SHIFT; slot++) {

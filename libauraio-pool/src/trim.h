@@ -1,6 +1,6 @@
 /*
- * Giving memory back to the system: when more is kept than the bound allows, and when asked to. No lock may be held,
- * except the registry's.
+ * Giving memory back to the system: when more is kept than the bound allows, and when asked to. No
+ * lock may be held, except the registry's.
  */
 #ifndef AURAIO_POOL_TRIM_H
 #define AURAIO_POOL_TRIM_H

@@ -1,5 +1,6 @@
 /*
- * What Valgrind is told about pool memory: run by `valgrind`, counts the errors it reports after deliberate mistakes.
+ * What Valgrind is told about pool memory: run by `valgrind`, counts the errors it reports after
+ * deliberate mistakes.
  */
 #include <stdio.h>
 #include <string.h>
@@ -17,7 +18,8 @@ static void expect(int errors, const char *what, size_t size_bytes)
     static int seen;
     int now = (int)VALGRIND_COUNT_ERRORS;
     if (now - seen != errors) {
-        fprintf(stderr, "memcheck: %s, %zu bytes: %d reports instead of %d\n", what, size_bytes, now - seen, errors);
+        fprintf(stderr, "memcheck: %s, %zu bytes: %d reports instead of %d\n", what, size_bytes,
+                now - seen, errors);
         failures++;
     }
     seen = now;

@@ -1,9 +1,10 @@
 /*
- * Many threads at once: allocate, hand over, free, trim, read figures, end, begin anew. A plain program, so that it runs under
- * ThreadSanitizer too, where the test framework does not.
+ * Many threads at once: allocate, hand over, free, trim, read figures, end, begin anew. A plain
+ * program, so that it runs under ThreadSanitizer too, where the test framework does not.
  *
- * Buffers travel through a shared table of slots: whoever draws a slot swaps its own buffer in and frees what was there. Each
- * buffer is stamped with its size and checked when it is taken over, so two owners of one block are noticed.
+ * Buffers travel through a shared table of slots: whoever draws a slot swaps its own buffer in and
+ * frees what was there. Each buffer is stamped with its size and checked when it is taken over, so
+ * two owners of one block are noticed.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -113,7 +114,8 @@ static void generation(int number)
 {
     pthread_t threads[THREADS];
     for (int i = 0; i < THREADS; i++)
-        if (pthread_create(&threads[i], NULL, run, (void *)(uintptr_t)(number * THREADS + i + 1)) != 0)
+        if (pthread_create(&threads[i], NULL, run, (void *)(uintptr_t)(number * THREADS + i + 1)) !=
+            0)
             exit(1);
     for (int i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
@@ -121,11 +123,18 @@ static void generation(int number)
         fail("an invariant does not hold");
 }
 
+struct last_use {
+    pool_t *pool;
+    pthread_barrier_t used;
+};
+
 static void *use_once(void *arg)
 {
+    struct last_use *last_use = arg;
     void *ptr = NULL;
-    if (pool_alloc(arg, 4096, &ptr) != 0 || pool_free(arg, ptr, 4096) != 0)
+    if (pool_alloc(last_use->pool, 4096, &ptr) != 0 || pool_free(last_use->pool, ptr, 4096) != 0)
         fail("a short-lived pool did not work");
+    pthread_barrier_wait(&last_use->used);
     return NULL;
 }
 
@@ -133,16 +142,19 @@ static void *use_once(void *arg)
 static void end_together(void)
 {
     for (int i = 0; i < 200; i++) {
-        pool_t *short_lived = NULL;
+        struct last_use last_use;
         pthread_t threads[2];
-        if (pool_create(&(struct pool_options){.alignment = 4096}, &short_lived) != 0)
+        pthread_barrier_init(&last_use.used, NULL, 3);
+        if (pool_create(&(struct pool_options){.alignment = 4096}, &last_use.pool) != 0)
             exit(1);
         for (int j = 0; j < 2; j++)
-            if (pthread_create(&threads[j], NULL, use_once, short_lived) != 0)
+            if (pthread_create(&threads[j], NULL, use_once, &last_use) != 0)
                 exit(1);
-        pthread_join(threads[0], NULL);
-        pthread_join(threads[1], NULL);
-        pool_destroy(short_lived);
+        pthread_barrier_wait(&last_use.used);
+        pool_destroy(last_use.pool);
+        for (int j = 0; j < 2; j++)
+            pthread_join(threads[j], NULL);
+        pthread_barrier_destroy(&last_use.used);
     }
 }
 

@@ -1,5 +1,6 @@
 /*
- * What the pool's tests share: pools that remember what they logged, and a system that fails and counts on demand.
+ * What the pool's tests share: pools that remember what they logged, and a system that fails and
+ * counts on demand.
  */
 #ifndef AURAIO_POOL_TESTS_SUPPORT_H
 #define AURAIO_POOL_TESTS_SUPPORT_H
@@ -52,8 +53,8 @@ size_t support_address_space_bytes(void);
 /* Runs a function on a thread and waits for its end. */
 void support_run_on_thread(void *(*run)(void *), void *arg);
 
-/* System calls and C library functions of the pool, through the linker's --wrap: how often each was called, and which
- * fail. A call fails when its countdown has run out; negative: never. */
+/* System calls and C library functions of the pool, through the linker's --wrap: how often each was
+ * called, and which fail. A call fails when its countdown has run out; negative: never. */
 enum support_call {
     SUPPORT_MMAP,
     SUPPORT_MPROTECT,

@@ -10,8 +10,8 @@
 
 static int system_calls(void)
 {
-    return support_calls[SUPPORT_MMAP] + support_calls[SUPPORT_MPROTECT] + support_calls[SUPPORT_MUNMAP] +
-           support_calls[SUPPORT_MADVISE];
+    return support_calls[SUPPORT_MMAP] + support_calls[SUPPORT_MPROTECT] +
+           support_calls[SUPPORT_MUNMAP] + support_calls[SUPPORT_MADVISE];
 }
 
 enum { HELD = 200 };
@@ -73,6 +73,27 @@ Test(bound, holds_although_free_and_live_buffers_alternate)
         for (int j = 0; j < 65536; j += 512)
             cr_assert_eq((unsigned char)ptrs[i][j], i & 0xff);
     cr_assert(pool_check(pool));
+    pool_destroy(pool);
+}
+
+Test(bound, blocks_that_share_pages_with_live_ones_cost_no_system_call_for_every_free)
+{
+    enum { COUNT = 40000 };
+    static void *ptrs[COUNT];
+    pool_t *pool = support_pool_bounded(64, MIB);
+    for (int i = 0; i < COUNT; i++)
+        ptrs[i] = support_alloc(pool, 256);
+    int before = system_calls();
+    for (int i = 0; i < COUNT; i++)
+        if (i % 16)
+            cr_assert_eq(pool_free(pool, ptrs[i], 256), 0);
+    cr_assert_gt(support_stats(pool).cached_bytes, 8 * MIB);
+    cr_assert_eq(system_calls(), before);
+    for (int i = 0; i < COUNT; i += 16)
+        cr_assert_eq(pool_free(pool, ptrs[i], 256), 0);
+    cr_assert_leq(support_stats(pool).cached_bytes, MIB);
+    pool_trim(pool);
+    cr_assert_eq(support_stats(pool).cached_bytes, 0);
     pool_destroy(pool);
 }
 
@@ -212,7 +233,8 @@ Test(exhaustion, small_buffers_run_out_and_come_back_under_an_address_space_limi
     enum { COUNT = 4000 };
     static void *ptrs[COUNT];
     pool_t *pool = support_pool(4096);
-    struct rlimit limit = {.rlim_cur = support_address_space_bytes() + 64 * MIB, .rlim_max = RLIM_INFINITY};
+    struct rlimit limit = {.rlim_cur = support_address_space_bytes() + 64 * MIB,
+                           .rlim_max = RLIM_INFINITY};
     cr_assert_eq(setrlimit(RLIMIT_AS, &limit), 0);
     int count = 0;
     while (count < COUNT && pool_alloc(pool, 65536, &ptrs[count]) == 0)

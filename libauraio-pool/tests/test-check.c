@@ -1,5 +1,6 @@
 /*
- * The invariant walker sees damage: each test breaks one thing in a sound pool and repairs it again.
+ * The invariant walker sees damage: each test breaks one thing in a sound pool and repairs it
+ * again.
  */
 #include <criterion/criterion.h>
 #include <stdint.h>
@@ -56,9 +57,10 @@ Test(check, sees_a_wrong_state_word)
         cr_assert_not(pool_check(sound.pool), "word %u", wrong[i]);
     }
     *word = 5000;
-    word[1] = 4096;
+    word = pool_word_of(sound.pool, sound.arena, sound.live + 4096);
+    *word = 4096;
     cr_assert_not(pool_check(sound.pool));
-    word[1] = 0;
+    *word = 0;
     end_sound(&sound);
 }
 
@@ -101,9 +103,12 @@ Test(check, sees_wrong_figures)
     sound.cache->live_bytes++;
     cr_assert_not(pool_check(sound.pool));
     sound.cache->live_bytes--;
-    sound.pool->shards[0].kept_bytes++;
+    sound.pool->shards[0].page_bytes++;
     cr_assert_not(pool_check(sound.pool));
-    sound.pool->shards[0].kept_bytes--;
+    sound.pool->shards[0].page_bytes--;
+    sound.pool->shards[0].shared_bytes++;
+    cr_assert_not(pool_check(sound.pool));
+    sound.pool->shards[0].shared_bytes--;
     size_t granted_bytes = sound.cache->granted_bytes;
     sound.cache->granted_bytes = 0;
     cr_assert_not(pool_check(sound.pool));

@@ -21,7 +21,8 @@ static void run_in_child(bool (*run)(void *), void *arg)
     }
     int status = -1;
     cr_assert_eq(waitpid(child, &status, 0), child);
-    cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "child's status %#x", (unsigned)status);
+    cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "child's status %#x",
+              (unsigned)status);
 }
 
 struct inherited {
@@ -52,7 +53,8 @@ static bool use_and_destroy(void *arg)
     ok = ok && pool_free(inherited->pool, inherited->live, 4096) == 0;
     pool_destroy(inherited->pool);
     pool_t *own = NULL;
-    ok = ok && pool_create(&(struct pool_options){.alignment = 4096}, &own) == 0 && works(own) && pool_check(own);
+    ok = ok && pool_create(&(struct pool_options){.alignment = 4096}, &own) == 0 && works(own) &&
+         pool_check(own);
     pool_destroy(own);
     return ok;
 }
@@ -105,7 +107,8 @@ static void *works_on_thread(void *pool)
 
 static bool use_and_destroy_on_threads(void *arg)
 {
-    /* The child's threads get the stacks that the parent's other threads had: what those held must not be touched. */
+    /* The child's threads get the stacks that the parent's other threads had: what those held must
+     * not be touched. */
     pthread_t threads[4];
     struct inherited *inherited = arg;
     for (int i = 0; i < 4; i++)

@@ -171,7 +171,8 @@ Test(threads, a_thousand_pools_in_a_row_leave_nothing_on_the_thread)
     cr_assert_lt(support_rss_bytes(), before_bytes + MIB);
 }
 
-/* The destructor of a key that was made after the pool's runs after the pool has noticed the thread's end. */
+/* The destructor of a key that was made after the pool's runs after the pool has noticed the
+ * thread's end. */
 static pthread_key_t late_key;
 static int late_calls;
 
