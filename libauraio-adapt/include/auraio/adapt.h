@@ -129,8 +129,9 @@ typedef enum auraio_adapt_cause {
     AURAIO_ADAPT_CAUSE_CAPACITY_UP = 11,   /* the device became faster: search again */
     AURAIO_ADAPT_CAUSE_EXOGENOUS =
         12, /* less depth does not lower the latency: the target is suspended */
-    AURAIO_ADAPT_CAUSE_RETRY = 13, /* the suspended target is tried again */
-    AURAIO_ADAPT_CAUSE_COUNT = 14,
+    AURAIO_ADAPT_CAUSE_RETRY = 13,  /* the suspended target is tried again */
+    AURAIO_ADAPT_CAUSE_REFINE = 14, /* search: measure the limit it came to */
+    AURAIO_ADAPT_CAUSE_COUNT = 15,
 } auraio_adapt_cause_t;
 
 /* Options. Zero in a field means its default. */
@@ -167,7 +168,7 @@ typedef struct auraio_adapt_sample {
 
 /* The completions of one reap: they share a time stamp. */
 typedef struct auraio_adapt_batch {
-    int64_t now_ns; /* monotonic; a time before the previous one counts as the previous one */
+    int64_t now_ns; /* monotonic; a time before the previous one (or before 0) counts as that */
     int in_flight;  /* operations in the device after these completed */
     int count;      /* samples */
     unsigned flags; /* AURAIO_ADAPT_LATE or 0 */
@@ -217,7 +218,7 @@ AURAIO_ADAPT_API double auraio_adapt_cost(const auraio_adapt_t *adapt, auraio_ad
 typedef struct auraio_adapt_decision {
     int64_t now_ns;
     int old_limit, new_limit;
-    int phase;             /* auraio_adapt_phase_t after the decision */
+    int phase;             /* auraio_adapt_phase_t it was made in */
     int cause;             /* auraio_adapt_cause_t */
     double throughput_ops; /* completions a second at the old limit */
     double p99_ns;         /* at the old limit; only with a target */

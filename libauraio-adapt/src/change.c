@@ -1,0 +1,78 @@
+/* Change detection: the device became another one when batch after batch leaves the reference on
+ * the same side.
+ *
+ * The reference is the smoothed ln rate of base arms. A row of batches outside a band around it
+ * (wide when batches scatter, and wider for a probe by what the probed limit could explain) means a
+ * new device: on a fall by a factor f the search starts at f times the limit, for the same depth
+ * would queue 1/f as long; on a rise at the limit. A whole arm off the reference by more than its
+ * error allows says the same of slow devices, where rows take long. */
+#include "state.h"
+
+#include <math.h>
+
+void adapt_change_forget(adapt_state_t *state)
+{
+    state->change = (adapt_change_t){.known = false};
+}
+
+static void search_again(adapt_state_t *state, double change)
+{
+    int from = state->base_limit;
+    if (change < 0)
+        from = adapt_clamp_limit(
+            state, (int)(from * exp(adapt_max(change, -ADAPT_CHANGE_FALL_MAX)) + 0.5));
+    adapt_journal_add(
+        state, change < 0 ? AURAIO_ADAPT_CAUSE_CAPACITY_DOWN : AURAIO_ADAPT_CAUSE_CAPACITY_UP,
+        state->base_limit, from, change, state->change.spread);
+    adapt_goal_restore(state, change);
+    adapt_change_forget(state);
+    adapt_search_begin(state, from);
+}
+
+/* Look at the newest batch. Returns true when a search was started. */
+bool adapt_change_in_batches(adapt_state_t *state)
+{
+    adapt_change_t *change = &state->change;
+    const adapt_arm_t *arm = &state->arm;
+    if (!change->known || arm->count == 0)
+        return false;
+
+    double difference = arm->evidence[arm->count - 1].log_rate - change->reference;
+    double probed = log((double)state->limit / state->base_limit);
+    double width = adapt_clamp(ADAPT_CHANGE_SIGMAS * change->spread, ADAPT_CHANGE_WIDTH,
+                               ADAPT_CHANGE_WIDTH_MAX);
+    int side = 0;
+    if (difference > width + adapt_max(probed, 0))
+        side = 1;
+    else if (difference < -width + adapt_min(probed, 0))
+        side = -1;
+    change->row = side == 0 ? 0 : side == change->side ? change->row + 1 : 1;
+    change->side = side;
+
+    int needed =
+        fabs(difference) > ADAPT_CHANGE_GROSS ? ADAPT_CHANGE_BATCHES_GROSS : ADAPT_CHANGE_BATCHES;
+    if (change->row < needed)
+        return false;
+    search_again(state, difference);
+    return true;
+}
+
+/* Look at a whole base arm. Returns true when a search was started. */
+bool adapt_change_in_arm(adapt_state_t *state, adapt_estimate_t rate)
+{
+    const adapt_change_t *change = &state->change;
+    if (!change->known || fabs(rate.mean - change->reference) <= ADAPT_CHANGE_ARM + 2 * rate.error)
+        return false;
+    search_again(state, rate.mean - change->reference);
+    return true;
+}
+
+/* A base arm was measured: the reference follows slowly. */
+void adapt_change_learn(adapt_state_t *state, adapt_estimate_t rate)
+{
+    adapt_change_t *change = &state->change;
+    double weight = change->known ? ADAPT_REFERENCE_WEIGHT : 1;
+    change->known = true;
+    change->reference += weight * (rate.mean - change->reference);
+    change->spread += weight * (rate.spread - change->spread);
+}

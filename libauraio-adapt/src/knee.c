@@ -1,0 +1,252 @@
+/* Cruise where throughput bounds the limit.
+ *
+ * Arms alternate: base, up, base, down. A probe is compared with the mean of the base arms before
+ * and after it, so that drift cancels; the differences of up and of down probes add up, weighted by
+ * 1/error^2 and fading. More depth is taken when the gain is significantly above what an elasticity
+ * of 0.05 would bring, less when significantly nothing more than that is lost. While nothing moves
+ * probes become rare; now and then a wide one looks at twice the limit, for a plateau may hide what
+ * lies beyond. */
+#include "state.h"
+
+#include <assert.h>
+#include <math.h>
+
+static void forget_probes(adapt_knee_t *knee)
+{
+    knee->probe = knee->probed_kind = ADAPT_PROBE_NONE;
+    knee->have_base = false;
+    knee->up = knee->down = (adapt_paired_t){0};
+    knee->turn = 0;
+    knee->gap = 1;
+    knee->gap_left = 0;
+}
+
+void adapt_cruise_begin(adapt_state_t *state, int limit, adapt_mode_t mode)
+{
+    adapt_knee_t *knee = &state->knee;
+    assert(mode != ADAPT_SEARCHING);
+    state->mode = mode;
+    knee->wide_gap = ADAPT_WIDE_GAP;
+    knee->wide_count = 0;
+    adapt_cruise_move(state, limit);
+    knee->step = state->base_limit / 16 > 1 ? state->base_limit / 16 : 1;
+}
+
+/* What was learned at the old limit doesn't hold at the new one. */
+void adapt_cruise_move(adapt_state_t *state, int limit)
+{
+    state->base_limit = adapt_clamp_limit(state, limit);
+    forget_probes(&state->knee);
+    adapt_change_forget(state);
+    adapt_start_arm(state, state->base_limit, adapt_batch_size_for(state->base_limit));
+}
+
+/* Additive increase, by a step that doubles up to an eighth of the limit. */
+void adapt_increase(adapt_state_t *state, int highest, auraio_adapt_cause_t cause)
+{
+    adapt_knee_t *knee = &state->knee;
+    int base = state->base_limit;
+    int limit = base + knee->step;
+    if (limit > highest)
+        limit = highest;
+    limit = adapt_clamp_limit(state, limit);
+    if (knee->step < base / 8)
+        knee->step *= 2;
+    if (limit <= base) {
+        adapt_start_arm(state, base, adapt_batch_size_for(base));
+        return;
+    }
+    adapt_journal_add(state, cause, base, limit, 0, 0);
+    adapt_cruise_move(state, limit);
+}
+
+static int limit_above(const adapt_state_t *state)
+{
+    int step = state->base_limit / ADAPT_PROBE_UP_DIVISOR;
+    return adapt_clamp_limit(state, state->base_limit + (step > 1 ? step : 1));
+}
+
+static int limit_below(const adapt_state_t *state)
+{
+    int step = state->base_limit / ADAPT_PROBE_DOWN_DIVISOR;
+    return adapt_clamp_limit(state, state->base_limit - (step > 1 ? step : 1));
+}
+
+static void start(adapt_state_t *state, adapt_probe_t probe)
+{
+    int base = state->base_limit, limit = base;
+    if (probe == ADAPT_PROBE_UP)
+        limit = limit_above(state);
+    else if (probe == ADAPT_PROBE_DOWN)
+        limit = limit_below(state);
+    else if (probe == ADAPT_PROBE_WIDE)
+        limit = adapt_clamp_limit(state, 2 * base);
+    state->knee.probe = probe;
+    /* Paired arms use the same batches, those of the larger limit. */
+    adapt_start_arm(state, limit, adapt_batch_size_for(limit_above(state)));
+}
+
+static void pair(adapt_paired_t *paired, double difference, double variance)
+{
+    paired->weight = ADAPT_PROBE_DECAY * paired->weight + 1 / variance;
+    paired->weighted = ADAPT_PROBE_DECAY * paired->weighted + difference / variance;
+    paired->cycles++;
+}
+
+static void search_here(adapt_state_t *state, double gain, double error)
+{
+    adapt_journal_add(state, AURAIO_ADAPT_CAUSE_GAIN, state->base_limit, state->base_limit, gain,
+                      error);
+    adapt_search_begin(state, state->base_limit);
+}
+
+/* Act on what the probes above showed. */
+static bool gain_above(adapt_state_t *state)
+{
+    adapt_knee_t *knee = &state->knee;
+    int above = limit_above(state);
+    if (knee->up.cycles < 2 || above <= state->base_limit)
+        return false;
+    double gain = knee->up.weighted / knee->up.weight, error = 1 / sqrt(knee->up.weight);
+    double distance = log((double)above / state->base_limit);
+    if (gain - ADAPT_Z_PROBE * error <= state->goal.elasticity * distance)
+        return false;
+    if (gain - ADAPT_Z_STRICT * error > ADAPT_ELASTICITY_STEEP * distance)
+        search_here(state, gain, error);
+    else
+        adapt_increase(state, above, AURAIO_ADAPT_CAUSE_GAIN);
+    return true;
+}
+
+/* Act on what the probes below showed. */
+static bool surplus_below(adapt_state_t *state)
+{
+    adapt_knee_t *knee = &state->knee;
+    int below = limit_below(state);
+    if (knee->down.cycles < 2 || below >= state->base_limit)
+        return false;
+    double gain = knee->down.weighted / knee->down.weight, error = 1 / sqrt(knee->down.weight);
+    double distance = log((double)state->base_limit / below);
+    if (gain - ADAPT_Z_PROBE * error <= -state->goal.elasticity * distance)
+        return false;
+    adapt_journal_add(state, AURAIO_ADAPT_CAUSE_SURPLUS, state->base_limit, below, gain, error);
+    knee->step = 1;
+    adapt_cruise_move(state, below);
+    return true;
+}
+
+/* The base arm after a probe: pair them, and act if the evidence suffices. */
+static bool judge_probe(adapt_state_t *state, adapt_estimate_t after)
+{
+    adapt_knee_t *knee = &state->knee;
+    adapt_probe_t kind = knee->probed_kind;
+    double difference = knee->probed.mean - 0.5 * (knee->base.mean + after.mean);
+    double variance = knee->probed.error * knee->probed.error +
+                      0.25 * (knee->base.error * knee->base.error + after.error * after.error);
+    knee->probed_kind = ADAPT_PROBE_NONE;
+
+    if (kind == ADAPT_PROBE_WIDE) {
+        double sure = difference - ADAPT_Z_PROBE * sqrt(variance);
+        if (sure <= ADAPT_WIDE_GAIN || sure <= state->goal.elasticity * log(2))
+            return false;
+        knee->wide_gap = ADAPT_WIDE_GAP;
+        search_here(state, difference, sqrt(variance));
+        return true;
+    }
+    pair(kind == ADAPT_PROBE_UP ? &knee->up : &knee->down, difference, variance);
+    return gain_above(state) || surplus_below(state);
+}
+
+/* What the next arm is. */
+static adapt_probe_t next_probe(adapt_state_t *state, double p99_ns, double share)
+{
+    adapt_knee_t *knee = &state->knee;
+    const adapt_goal_t *goal = &state->goal;
+    double target_ns = (double)goal->target_ns;
+    bool has_target = goal->target_ns > 0;
+    bool can_up = limit_above(state) > state->base_limit &&
+                  !(has_target && (p99_ns > 0.85 * target_ns || share > 0.6 * goal->allowed ||
+                                   state->target.debt > 0));
+    bool can_down = limit_below(state) < state->base_limit;
+    bool can_wide = can_up && 2 * state->base_limit <= state->max_limit &&
+                    !(has_target && p99_ns > 0.4 * target_ns);
+
+    /* On the edge of the target neither direction is of use. */
+    if (has_target && p99_ns > ADAPT_TARGET_AIM * target_ns && share < 1.15 * goal->allowed)
+        return ADAPT_PROBE_NONE;
+    if (++knee->wide_count >= knee->wide_gap && can_wide) {
+        knee->wide_count = 0;
+        if (knee->wide_gap < ADAPT_WIDE_GAP_MAX)
+            knee->wide_gap *= 2;
+        return ADAPT_PROBE_WIDE;
+    }
+    if (knee->gap_left > 0) {
+        knee->gap_left--;
+        return ADAPT_PROBE_NONE;
+    }
+    knee->gap_left = knee->gap - 1;
+    if (knee->turn % 4 == 3 && knee->gap < ADAPT_PROBE_GAP_MAX)
+        knee->gap *= 2;
+    bool prefer_up = ++knee->turn % 2 != 0;
+    if (can_up && (prefer_up || !can_down))
+        return ADAPT_PROBE_UP;
+    return can_down ? ADAPT_PROBE_DOWN : ADAPT_PROBE_NONE;
+}
+
+static bool arm_is_complete(const adapt_state_t *state)
+{
+    const adapt_arm_t *arm = &state->arm;
+    int needed = state->mode == ADAPT_AT_TARGET ? ADAPT_TARGET_BATCHES : ADAPT_KNEE_BATCHES;
+    if (state->knee.probe == ADAPT_PROBE_WIDE && adapt_arm_rate(arm).error < ADAPT_WIDE_ERROR)
+        needed = 6;
+    if (arm->closed < needed)
+        return false;
+    if (state->goal.target_ns == 0)
+        return true;
+    if (arm->samples < ADAPT_TARGET_SAMPLES)
+        return false;
+    /* A base arm also decides about latency: that takes more samples, where they come quickly. */
+    bool enough = arm->samples >= ADAPT_TARGET_SAMPLES_FULL ||
+                  arm->last_ns - arm->begin_ns > ADAPT_TARGET_ARM_NS;
+    bool clean = state->mode == ADAPT_AT_TARGET && arm->over == 0;
+    return state->limit != state->base_limit || enough || clean;
+}
+
+/* A batch was stored while cruising. */
+void adapt_cruise_evaluate(adapt_state_t *state)
+{
+    adapt_knee_t *knee = &state->knee;
+    const adapt_arm_t *arm = &state->arm;
+    if (state->goal.target_ns > 0 && adapt_target_violated(state))
+        return;
+    if (adapt_change_in_batches(state))
+        return;
+    if (arm->count < 6 || !arm_is_complete(state))
+        return;
+
+    adapt_estimate_t rate = adapt_arm_rate(arm);
+    if (knee->probe != ADAPT_PROBE_NONE) {
+        knee->probed = rate;
+        knee->probed_kind = knee->probe;
+        start(state, ADAPT_PROBE_NONE);
+        return;
+    }
+    if (adapt_change_in_arm(state, rate))
+        return;
+    adapt_change_learn(state, rate);
+    if (adapt_goal_retry(state))
+        return;
+
+    double p99_ns = adapt_arm_percentile_ns(state);
+    double share = arm->samples > 0 ? (double)arm->over / (double)arm->samples : 0;
+    if (state->mode == ADAPT_AT_TARGET) {
+        if (!adapt_target_leave(state, p99_ns, share))
+            adapt_target_cruise(state, p99_ns, share);
+        return;
+    }
+    if (knee->probed_kind != ADAPT_PROBE_NONE && knee->have_base && judge_probe(state, rate))
+        return;
+    knee->base = rate;
+    knee->have_base = true;
+    start(state, next_probe(state, p99_ns, share));
+}

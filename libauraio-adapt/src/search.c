@@ -1,0 +1,334 @@
+/* Search: from a limit, double while it pays, or halve while nothing is lost; then choose, and
+ * measure what was chosen.
+ *
+ * Every arm ends as a node (limit, rate, exceedance). An arm going up is compared with the anchor:
+ * the last node that paid. One doubling that does not pay may be a plateau before the knee: only
+ * two in a row end the way up, and together they are held to what two should bring. If no doubling
+ * paid, the knee is at or below the start: the way goes down. With a target, an arm that violates
+ * it ends the way up, or continues the way down. The limit chosen is interpolated between nodes; if
+ * none was measured near it, it is measured, and the choice made again. */
+#include "state.h"
+
+#include <assert.h>
+#include <math.h>
+
+/* What an arm came to. */
+typedef enum verdict { UNDECIDED, CONTINUE, STOP } verdict_t;
+
+static void start_arm(adapt_state_t *state, int limit, auraio_adapt_cause_t cause, double gain,
+                      double error)
+{
+    adapt_journal_add(state, cause, state->limit, limit, gain, error);
+    adapt_start_arm(state, limit, adapt_batch_size_for(limit));
+}
+
+void adapt_search_begin(adapt_state_t *state, int from)
+{
+    state->mode = ADAPT_SEARCHING;
+    state->search = (adapt_search_t){.direction = ADAPT_UP};
+    state->base_limit = adapt_clamp_limit(state, from);
+    adapt_target_begin(state);
+    adapt_start_arm(state, state->base_limit, adapt_batch_size_for(state->base_limit));
+}
+
+/* Nodes stay sorted by limit; measuring a limit again replaces its node. */
+static void add_node(adapt_search_t *search, adapt_node_t node)
+{
+    int at = 0;
+    while (at < search->count && search->nodes[at].limit < node.limit)
+        at++;
+    if (at == search->count || search->nodes[at].limit != node.limit) {
+        assert(search->count < ADAPT_NODES);
+        for (int i = search->count; i > at; i--)
+            search->nodes[i] = search->nodes[i - 1];
+        search->count++;
+    }
+    search->nodes[at] = node;
+}
+
+/* ---- choosing */
+
+static double interpolate_limit(const adapt_node_t *low, const adapt_node_t *high, double fraction)
+{
+    double a = log(low->limit), b = log(high->limit);
+    return exp(a + adapt_clamp(fraction, 0, 1) * (b - a));
+}
+
+/* The smallest limit that reaches the wanted share of the best rate, interpolated in ln(limit). */
+static double knee_of(const adapt_search_t *search, double knee_share)
+{
+    double best = -INFINITY;
+    for (int i = 0; i < search->count; i++)
+        best = adapt_max(best, search->nodes[i].rate.mean - search->nodes[i].rate.error);
+    double wanted = best + log(knee_share);
+    for (int i = 0; i < search->count; i++) {
+        const adapt_node_t *node = &search->nodes[i];
+        if (node->rate.mean < wanted)
+            continue;
+        if (i == 0)
+            return node->limit;
+        double below = node[-1].rate.mean;
+        return interpolate_limit(&node[-1], node, (wanted - below) / (node->rate.mean - below));
+    }
+    return search->nodes[search->count - 1].limit;
+}
+
+/* Where throughput no longer pays for depth at a given elasticity: the best of ln(rate) - e
+ * ln(limit). */
+static double utility_peak_of(const adapt_search_t *search, double elasticity)
+{
+    double best = -INFINITY, limit = 1;
+    for (int i = 0; i < search->count; i++) {
+        double utility = search->nodes[i].rate.mean - elasticity * log(search->nodes[i].limit);
+        if (utility > best) {
+            best = utility;
+            limit = search->nodes[i].limit;
+        }
+    }
+    return limit;
+}
+
+/* The limit at which the percentile meets its aim, interpolated in ln-ln; INFINITY when no node
+ * violates. */
+static double target_limit_of(const adapt_search_t *search, double target_ns)
+{
+    int bad = 0;
+    while (bad < search->count && !search->nodes[bad].violating)
+        bad++;
+    if (bad == search->count)
+        return INFINITY;
+    const adapt_node_t *high = &search->nodes[bad];
+    if (bad == 0)
+        return high->limit * 0.7 * adapt_min(1, target_ns / (high->p99_ns + 1));
+    const adapt_node_t *low = &search->nodes[bad - 1];
+    double a = log(adapt_max(1, adapt_min(low->p99_ns, 0.99 * target_ns)));
+    double b = log(adapt_max(high->p99_ns, 1.02 * target_ns));
+    return interpolate_limit(low, high, (log(ADAPT_TARGET_AIM * target_ns) - a) / (b - a));
+}
+
+static bool measured_near(const adapt_search_t *search, int limit)
+{
+    for (int i = 0; i < search->count; i++) {
+        double distance = fabs(log((double)search->nodes[i].limit / limit));
+        if (search->nodes[i].limit == limit || distance < ADAPT_REFINE_NEAR)
+            return true;
+    }
+    return false;
+}
+
+static void choose(adapt_state_t *state)
+{
+    adapt_search_t *search = &state->search;
+    const adapt_goal_t *goal = &state->goal;
+    adapt_mode_t mode = ADAPT_AT_KNEE;
+    double chosen = goal->level == 2 ? utility_peak_of(search, goal->elasticity)
+                                     : knee_of(search, goal->knee_share);
+    if (goal->target_ns > 0) {
+        double bound = target_limit_of(search, (double)goal->target_ns);
+        if (bound < chosen) {
+            chosen = bound;
+            mode = ADAPT_AT_TARGET;
+        }
+    }
+    int limit = adapt_clamp_limit(state, (int)(chosen + 0.5));
+    if (search->refinements < ADAPT_REFINE_MAX && mode == ADAPT_AT_KNEE &&
+        !measured_near(search, limit)) {
+        search->refinements++;
+        search->direction = ADAPT_REFINE;
+        state->base_limit = limit;
+        start_arm(state, limit, AURAIO_ADAPT_CAUSE_REFINE, 0, 0);
+        return;
+    }
+    adapt_journal_add(state,
+                      mode == ADAPT_AT_KNEE ? AURAIO_ADAPT_CAUSE_KNEE_FOUND
+                                            : AURAIO_ADAPT_CAUSE_TARGET_FOUND,
+                      state->limit, limit, 0, 0);
+    adapt_cruise_begin(state, limit, mode);
+}
+
+/* ---- judging an arm */
+
+static verdict_t judge_first(const adapt_state_t *state, adapt_estimate_t rate, bool violating)
+{
+    const adapt_arm_t *arm = &state->arm;
+    if (violating)
+        return CONTINUE;
+    bool precise = rate.error < ADAPT_FIRST_ERROR && arm->count >= 6;
+    return precise || arm->closed >= ADAPT_FIRST_BATCHES_MAX ? CONTINUE : UNDECIDED;
+}
+
+static verdict_t judge_up(const adapt_state_t *state, double gain, double error, bool violating)
+{
+    const adapt_arm_t *arm = &state->arm;
+    double wanted = state->goal.doubling_gain;
+    if (state->search.failures > 0)
+        wanted *= ADAPT_DOUBLING_GAIN_TWICE;
+    if (violating)
+        return STOP;
+    if (gain - ADAPT_Z * error > wanted)
+        return CONTINUE;
+    if (arm->closed >= ADAPT_SEARCH_BATCHES_MIN && gain + ADAPT_Z_STRICT * error < wanted)
+        return STOP;
+    if (arm->closed >= ADAPT_SEARCH_BATCHES_MAX)
+        return gain > wanted ? CONTINUE : STOP;
+    return UNDECIDED;
+}
+
+static verdict_t judge_down(const adapt_state_t *state, double loss, double error, bool violating)
+{
+    const adapt_arm_t *arm = &state->arm;
+    double allowed = state->goal.doubling_gain;
+    verdict_t verdict = UNDECIDED;
+    if (violating)
+        return CONTINUE;
+    if (loss + ADAPT_Z * error < allowed)
+        verdict = CONTINUE;
+    else if (loss - ADAPT_Z * error > allowed)
+        verdict = STOP;
+    else if (arm->closed >= ADAPT_SEARCH_BATCHES_MAX)
+        verdict = loss < allowed ? CONTINUE : STOP;
+    /* Down from a violation, the first limit that keeps the target is the one looked for. */
+    if (verdict != UNDECIDED && state->search.anchor.violating &&
+        arm->samples >= ADAPT_TAIL_SAMPLES)
+        verdict = STOP;
+    return verdict;
+}
+
+static verdict_t judge_refined(const adapt_state_t *state, adapt_estimate_t rate, bool violating)
+{
+    const adapt_arm_t *arm = &state->arm;
+    bool precise = rate.error < ADAPT_REFINE_ERROR && arm->closed >= ADAPT_SEARCH_BATCHES_MIN;
+    return violating || precise || arm->closed >= ADAPT_SEARCH_BATCHES_MAX ? STOP : UNDECIDED;
+}
+
+static verdict_t judge(const adapt_state_t *state, adapt_estimate_t rate, bool violating)
+{
+    const adapt_search_t *search = &state->search;
+    double gain = rate.mean - search->anchor.rate.mean;
+    double error = hypot(rate.error, search->anchor.rate.error);
+    verdict_t verdict = search->count == 0              ? judge_first(state, rate, violating)
+                        : search->direction == ADAPT_UP ? judge_up(state, gain, error, violating)
+                        : search->direction == ADAPT_DOWN
+                            ? judge_down(state, -gain, error, violating)
+                            : judge_refined(state, rate, violating);
+    /* To say that the target is kept takes more samples than to say that it is not. */
+    if (state->goal.target_ns > 0 && !violating) {
+        int64_t samples = state->arm.samples;
+        if (samples < ADAPT_TAIL_SAMPLES_CLEAN ||
+            (state->arm.over > 0 && samples < ADAPT_TAIL_SAMPLES))
+            return UNDECIDED;
+    }
+    return verdict;
+}
+
+/* ---- moving */
+
+static void go_down(adapt_state_t *state, const adapt_node_t *from, double gain, double error)
+{
+    state->search.direction = ADAPT_DOWN;
+    state->search.tried_down = true;
+    state->search.anchor = *from;
+    start_arm(state, adapt_clamp_limit(state, from->limit / 2), AURAIO_ADAPT_CAUSE_SEARCH_DOWN,
+              gain, error);
+}
+
+static void go_up(adapt_state_t *state, const adapt_node_t *from, int limit, double gain,
+                  double error)
+{
+    state->search.direction = ADAPT_UP;
+    state->search.anchor = *from;
+    start_arm(state, adapt_clamp_limit(state, limit), AURAIO_ADAPT_CAUSE_SEARCH_UP, gain, error);
+}
+
+static void after_up(adapt_state_t *state, const adapt_node_t *node, verdict_t verdict, double gain,
+                     double error)
+{
+    adapt_search_t *search = &state->search;
+    bool can_grow = node->limit < state->max_limit && !node->violating;
+    bool first = search->count == 1;
+    if (can_grow && (verdict == CONTINUE || first)) {
+        search->failures = 0;
+        go_up(state, node, node->limit * 2, gain, error);
+        return;
+    }
+    if (can_grow && search->failures == 0) {
+        search->failures = 1;
+        adapt_node_t anchor = search->anchor;
+        go_up(state, &anchor, node->limit * 2, gain, error);
+        return;
+    }
+    search->tried_up = true;
+    bool nothing_paid = first || search->anchor.limit == search->first.limit;
+    if (nothing_paid && !search->tried_down && search->first.limit > state->min_limit) {
+        adapt_node_t from = search->first;
+        go_down(state, &from, gain, error);
+        return;
+    }
+    choose(state);
+}
+
+static void after_down(adapt_state_t *state, const adapt_node_t *node, verdict_t verdict,
+                       double gain, double error)
+{
+    if (verdict == CONTINUE && node->limit > state->min_limit) {
+        go_down(state, node, gain, error);
+        return;
+    }
+    choose(state);
+}
+
+/* Halving lost throughput in proportion and the exceedance stayed: depth is not what makes the
+ * latency. */
+static bool latency_is_exogenous(const adapt_search_t *search, const adapt_node_t *node)
+{
+    const adapt_node_t *above = &search->anchor;
+    if (search->direction != ADAPT_DOWN || !node->violating || !above->violating ||
+        node->limit >= above->limit)
+        return false;
+    double in_proportion = log((double)above->limit / node->limit);
+    return above->rate.mean - node->rate.mean > 0.6 * in_proportion &&
+           node->exceedance.share > 0.7 * above->exceedance.share;
+}
+
+void adapt_search_evaluate(adapt_state_t *state)
+{
+    adapt_search_t *search = &state->search;
+    const adapt_arm_t *arm = &state->arm;
+    if (arm->count < 5)
+        return;
+
+    adapt_estimate_t rate = adapt_arm_rate(arm);
+    adapt_share_estimate_t exceedance = adapt_arm_exceedance(arm);
+    bool has_target = state->goal.target_ns > 0;
+    bool violating =
+        has_target && exceedance.share - ADAPT_Z * exceedance.error > state->goal.allowed;
+    verdict_t verdict = judge(state, rate, violating);
+    if (verdict == UNDECIDED)
+        return;
+
+    adapt_node_t node = {
+        .limit = state->limit,
+        .violating =
+            has_target && (violating || exceedance.share - exceedance.error > state->goal.allowed),
+        .rate = rate,
+        .p99_ns = adapt_arm_percentile_ns(state),
+        .exceedance = exceedance,
+        .samples = arm->samples,
+    };
+    double gain = search->count > 0 ? rate.mean - search->anchor.rate.mean : 0;
+    double error = search->count > 0 ? hypot(rate.error, search->anchor.rate.error) : 0;
+    add_node(search, node);
+    if (search->count == 1)
+        search->first = search->anchor = node;
+    if (latency_is_exogenous(search, &node)) {
+        adapt_goal_loosen(state);
+        adapt_search_begin(state, search->nodes[search->count - 1].limit);
+        return;
+    }
+    if (search->count >= ADAPT_NODES - 2 || search->direction == ADAPT_REFINE)
+        choose(state);
+    else if (search->direction == ADAPT_UP)
+        after_up(state, &node, verdict, gain, error);
+    else
+        after_down(state, &node, verdict, gain, error);
+}

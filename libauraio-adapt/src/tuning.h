@@ -1,0 +1,136 @@
+/* Every constant of the controller, each with its reason. docs/control.md tells the same with the
+ * equations. Gains and losses are differences of ln(throughput): 0.035 is 3.5 %. */
+#ifndef ADAPT_TUNING_H
+#define ADAPT_TUNING_H
+
+/* ---- evidence: batches and arms */
+
+/* A batch is about one round of the queue: shorter ones see only a part of a device that answers in
+ * clumps. 16 keeps the noise of a single batch bearable, 256 keeps the reaction quick at a high
+ * limit. */
+#define ADAPT_BATCH_MIN 16
+#define ADAPT_BATCH_MAX 256
+/* Batches an arm stores before it merges them in pairs. */
+#define ADAPT_ARM_BATCHES 64
+/* Share of completions that must have been held back by the limit: below it the application was the
+ * bottleneck. */
+#define ADAPT_BOUND_SHARE 0.9
+/* One batch in 8 is trimmed at each end: pauses of the device and of the application are outliers.
+ */
+#define ADAPT_TRIM_DIVISOR 8
+/* No arm is trusted more than this: drift between two arms is never smaller. */
+#define ADAPT_ERROR_FLOOR 0.002
+/* Batches that scatter more, or whose mean ln rate leaves the rate of the whole arm by more, are
+ * too short for a device that serves in bursts: they are merged in pairs. */
+#define ADAPT_SCATTER_MAX 0.3
+#define ADAPT_BIAS_MAX 0.15
+/* Bursts longer than this are not averaged away: the slices of a throttled volume are 100 ms. */
+#define ADAPT_MERGE_BELOW_NS 100000000.0
+#define ADAPT_BATCH_MERGED_MAX 8192
+
+/* ---- comparisons */
+
+/* One-sided 95 %: a decision that costs little when wrong. */
+#define ADAPT_Z 1.64
+/* Two-sided 95 %: to give up. */
+#define ADAPT_Z_STRICT 2.0
+/* For probes, which repeat: the evidence adds up over cycles. */
+#define ADAPT_Z_PROBE 1.5
+
+/* ---- search */
+
+/* A doubling pays when it gains more than this: an elasticity of 0.05, the slope at which 95 % of
+ * the maximum is near. */
+#define ADAPT_DOUBLING_GAIN 0.035
+/* With a target the latency bounds the limit, so depth is cheap until it does. */
+#define ADAPT_DOUBLING_GAIN_TARGET 0.015
+/* Two doublings together must pay this many times what one must. */
+#define ADAPT_DOUBLING_GAIN_TWICE 1.5
+/* The limit chosen reaches this share of the best: 95 % wanted, the rest covers the error of the
+ * best. */
+#define ADAPT_KNEE_SHARE 0.965
+#define ADAPT_KNEE_SHARE_TARGET 0.985
+/* Batches before a doubling may be called failed, and at most. */
+#define ADAPT_SEARCH_BATCHES_MIN 12
+#define ADAPT_SEARCH_BATCHES_MAX 64
+/* The first arm only has to be good enough to compare with. */
+#define ADAPT_FIRST_ERROR 0.03
+#define ADAPT_FIRST_BATCHES_MAX 32
+/* Samples that let an arm speak for the p99: 1.5 exceedances expected when none were seen, 4 else.
+ */
+#define ADAPT_TAIL_SAMPLES_CLEAN 150
+#define ADAPT_TAIL_SAMPLES 400
+/* A chosen limit this near (in ln) to a measured one needs no measurement of its own. */
+#define ADAPT_REFINE_NEAR 0.16
+#define ADAPT_REFINE_MAX 4
+#define ADAPT_REFINE_ERROR 0.012
+/* p99 aimed for between two measured limits: under the target by what an interpolation errs. */
+#define ADAPT_TARGET_AIM 0.92
+
+/* ---- cruise at the knee */
+
+/* Elasticity of throughput that makes more depth worth its latency. */
+#define ADAPT_ELASTICITY 0.05
+#define ADAPT_ELASTICITY_TARGET 0.015
+/* An elasticity like this is no knee at all: search again instead of stepping. */
+#define ADAPT_ELASTICITY_STEEP 0.4
+/* Probes: a quarter above, a fifth below: small enough to harm nobody, large enough to show. */
+#define ADAPT_PROBE_UP_DIVISOR 4
+#define ADAPT_PROBE_DOWN_DIVISOR 5
+/* Evidence of probes fades: about ten cycles count. */
+#define ADAPT_PROBE_DECAY 0.9
+#define ADAPT_PROBE_GAP_MAX 16
+#define ADAPT_CONVERGED_GAP 8
+#define ADAPT_WIDE_GAP 16
+#define ADAPT_WIDE_GAP_MAX 256
+#define ADAPT_WIDE_GAIN 0.05
+#define ADAPT_KNEE_BATCHES 12
+#define ADAPT_WIDE_ERROR 0.015
+
+/* ---- cruise at a target */
+
+/* Share of the allowed exceedance aimed for: what is left pays for probes and for the next
+ * disturbance. */
+#define ADAPT_BUDGET 0.75
+/* Exceedances of a lightly loaded device come in bursts: the binomial error times this. */
+#define ADAPT_FREE_CLUSTER 2.0
+#define ADAPT_TARGET_BATCHES 8
+#define ADAPT_TARGET_SAMPLES 300
+#define ADAPT_TARGET_SAMPLES_FULL 2000
+#define ADAPT_TARGET_ARM_NS INT64_C(250000000)
+#define ADAPT_DEBT_PER_LIMIT 1.5
+#define ADAPT_DEBT_CAP_MIN 20.0
+#define ADAPT_GROSS_FACTOR 5.0
+#define ADAPT_GROSS_MAX 0.4
+#define ADAPT_HALF_OVER 0.5
+#define ADAPT_CUT_HALF 0.5
+#define ADAPT_CUT_GROSS 0.7
+#define ADAPT_CUT_DEBT 0.85
+#define ADAPT_CUT_MIN 0.6
+#define ADAPT_CUT_MAX 0.9
+#define ADAPT_CEILING 0.95
+#define ADAPT_HOLD_ARMS 6
+#define ADAPT_HOLD_MAX 32
+#define ADAPT_CALM 0.8
+
+/* ---- change of the device */
+
+#define ADAPT_CHANGE_BATCHES 16
+#define ADAPT_CHANGE_BATCHES_GROSS 8
+#define ADAPT_CHANGE_GROSS 0.5
+#define ADAPT_CHANGE_WIDTH 0.2
+#define ADAPT_CHANGE_WIDTH_MAX 0.7
+#define ADAPT_CHANGE_SIGMAS 2.5
+#define ADAPT_CHANGE_ARM 0.3
+#define ADAPT_CHANGE_FALL_MAX 3.5
+#define ADAPT_REFERENCE_WEIGHT 0.25
+
+/* ---- exogenous latency */
+
+#define ADAPT_ALLOWED 0.01
+#define ADAPT_ALLOWED_LOOSE 0.10
+#define ADAPT_ELASTICITY_SUSPENDED 0.25
+#define ADAPT_RETRY_NS INT64_C(2000000000)
+#define ADAPT_RETRY_DOUBLINGS 5
+
+#endif
