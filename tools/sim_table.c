@@ -1,0 +1,112 @@
+/* sim_table.c - the table of `auraio sim`, and what --check found. */
+#include "sim.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "units.h"
+
+#define RED "\033[31m"
+#define GREEN "\033[32m"
+#define DIM "\033[2m"
+#define PLAIN "\033[0m"
+
+static const char *color(const sim_plan_t *plan, const char *code)
+{
+    return plan->options->color ? code : "";
+}
+
+/* "nvme x64": the device and how many rings share it. */
+static void name_of(const sim_row_t *row, char *text, size_t size)
+{
+    if (row->rings > 1)
+        snprintf(text, size, "%s x%d", row->subject->model.name, row->rings);
+    else
+        snprintf(text, size, "%s", row->subject->model.name);
+}
+
+/* The oracle's limit and the policy's mean limit, of the last segment of the first seed. */
+static void limits_of(const sim_row_t *row, char *text, size_t size)
+{
+    const auraio_sim_verdict_t *verdict = &row->verdicts[0];
+    int last = verdict->result.segment_count - 1;
+    auraio_sim_best_t best[AURAIO_SIM_SEGMENTS] = {{0}};
+    (void)auraio_sim_oracle_best(&row->subject->model, &row->subject->oracles[0], row->target_ns,
+                                 best);
+    snprintf(text, size, "%.0f/%d", verdict->result.segments[last].limit_mean, best[last].limit);
+}
+
+static void print_row(const sim_plan_t *plan, const sim_row_t *row, bool repeat)
+{
+    const auraio_sim_verdict_t *first = &row->verdicts[0];
+    int last = first->result.segment_count - 1;
+    char name[48], limits[32], target[UNITS_TEXT], ops[UNITS_TEXT], p99[UNITS_TEXT];
+    char reached[UNITS_TEXT], reaction[UNITS_TEXT], completions[UNITS_TEXT];
+    name_of(row, name, sizeof(name));
+    limits_of(row, limits, sizeof(limits));
+    units_time(target, row->target_ns);
+    units_count(ops, first->result.segments[last].throughput_ops);
+    units_time(p99, first->result.segments[last].p99_ns);
+    units_time(reached, row->reached_ns);
+    units_time(reaction, row->reaction_ns > 0 ? row->reaction_ns : -1);
+    units_count(completions, (double)row->reached_completions);
+    const char *mark = row->findings > 0 ? "x" : "";
+    const char *tint = !row->judged ? DIM : row->findings > 0 ? RED : GREEN;
+    printf("%s%-14s %7s %-10s %9s %7s %6.3f %8s %6.2f %7.2f%% %7s %6s %8s %6.3f %s%s\n",
+           color(plan, tint), repeat ? "" : name, row->target_ns > 0 ? target : "none",
+           row->policy->name, limits, ops, row->throughput, p99, row->p99, 100 * row->violations,
+           reached, row->reached_completions < 0 ? "-" : completions, reaction, row->jain, mark,
+           color(plan, PLAIN));
+}
+
+void sim_table(const sim_plan_t *plan)
+{
+    int seeds = plan->options->seeds;
+    printf("%-14s %7s %-10s %9s %7s %6s %8s %6s %8s %7s %6s %8s %6s\n", "device", "target", "policy",
+           "limit", "ops/s", "share", "p99", "ratio", "over", "95%", "after", "change", "jain");
+    const sim_row_t *above = NULL;
+    for (int i = 0; i < plan->row_count; i++) {
+        const sim_row_t *row = &plan->rows[i];
+        bool repeat = above && above->subject == row->subject && above->rings == row->rings;
+        print_row(plan, row, repeat);
+        above = row;
+    }
+    printf("\nlimit: the policy's mean / the oracle's. share, ratio: throughput and p99 against the\n"
+           "oracle's; over: completions over the target; 95%%, after: time and completions until 95 %%\n"
+           "of its throughput; change: the same after a change of the device or the load; jain:\n"
+           "fairness between rings; x: out of bounds. limit, ops/s and p99 are seed %llu's, the rest is "
+           "the\nworst of %d seed%s.\n",
+           (unsigned long long)plan->options->seed, seeds, seeds == 1 ? "" : "s");
+}
+
+static void print_finding(const sim_plan_t *plan, const sim_row_t *row, int seed,
+                          const auraio_sim_finding_t *finding)
+{
+    char name[48], target[UNITS_TEXT];
+    name_of(row, name, sizeof(name));
+    printf("%sFAIL%s %s, target %s, %s, seed %llu", color(plan, RED), color(plan, PLAIN), name,
+           row->target_ns > 0 ? units_time(target, row->target_ns) : "none", row->policy->name,
+           (unsigned long long)(plan->options->seed + (uint64_t)seed));
+    if (row->verdicts[seed].result.segment_count > 1)
+        printf(", segment %d", finding->segment);
+    if (finding->value < 0)
+        printf(": %s: never\n", finding->figure);
+    else
+        printf(": %s is %.6g, must be %s %.6g\n", finding->figure, finding->value,
+               finding->at_least ? "at least" : "at most", finding->bound);
+}
+
+int sim_table_findings(const sim_plan_t *plan)
+{
+    int count = 0;
+    for (int i = 0; i < plan->row_count; i++) {
+        const sim_row_t *row = &plan->rows[i];
+        for (int seed = 0; row->judged && seed < plan->options->seeds; seed++) {
+            const auraio_sim_verdict_t *verdict = &row->verdicts[seed];
+            for (int f = 0; f < verdict->finding_count; f++)
+                print_finding(plan, row, seed, &verdict->findings[f]);
+            count += verdict->finding_count;
+        }
+    }
+    return count;
+}
