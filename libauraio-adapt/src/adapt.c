@@ -76,7 +76,7 @@ void adapt_start_arm(adapt_state_t *state, int limit, int batch_size)
     state->settle_left = limit;
     state->settle_bound = 4 * larger;
     state->epoch++;
-    adapt_arm_reset(&state->arm, batch_size);
+    adapt_arm_reset(&state->arm, batch_size, state->pace.pace_ns);
     adapt_arm_begin(&state->arm, state->last_ns);
     state->change.row = 0;
 }
@@ -114,6 +114,14 @@ static void close_batch(adapt_state_t *state)
     }
     adapt_cost_learn(&state->cost, arm);
     adapt_arm_close_batch(arm);
+    if (adapt_pace_learn(state)) {
+        if (state->mode == ADAPT_SEARCHING)
+            adapt_search_begin_down(state, state->search.count > 0 ? state->search.first.limit
+                                                                   : state->limit);
+        else
+            adapt_cruise_move(state, state->base_limit);
+        return;
+    }
     if (adapt_arm_merge_if_bursty(arm)) {
         state->change.row = 0;
         return;

@@ -19,11 +19,12 @@ int adapt_batch_size_for(int limit)
     return limit < ADAPT_BATCH_MAX ? limit : ADAPT_BATCH_MAX;
 }
 
-void adapt_arm_reset(adapt_arm_t *arm, int batch_size)
+void adapt_arm_reset(adapt_arm_t *arm, int batch_size, int64_t pace_ns)
 {
-    assert(batch_size > 0);
+    assert(batch_size > 0 && pace_ns >= 0);
     memset(arm, 0, sizeof(*arm));
     arm->batch_size = batch_size;
+    arm->pace_ns = pace_ns;
 }
 
 static void open_batch(adapt_arm_t *arm, int64_t now_ns)
@@ -53,7 +54,7 @@ void adapt_arm_drop_batch(adapt_arm_t *arm, int64_t now_ns)
 bool adapt_arm_batch_is_full(const adapt_arm_t *arm, int64_t now_ns)
 {
     return arm->batch_samples >= arm->batch_size && now_ns > arm->last_ns &&
-           arm->last_ns > arm->batch_begin_ns;
+           arm->last_ns > arm->batch_begin_ns && arm->last_ns - arm->batch_begin_ns >= arm->pace_ns;
 }
 
 bool adapt_arm_batch_was_bound(const adapt_arm_t *arm)
@@ -128,7 +129,7 @@ bool adapt_arm_merge_if_bursty(adapt_arm_t *arm)
 }
 
 /* Insertion sort: at most 64 values, nearly always fewer than 16. */
-static void sort(double *values, int count)
+void adapt_sort(double *values, int count)
 {
     for (int i = 1; i < count; i++) {
         double value = values[i];
@@ -139,6 +140,25 @@ static void sort(double *values, int count)
     }
 }
 
+/* By how much batches that resemble their neighbours understate the error of their mean: sqrt((1 +
+ * r) / (1 - r)) for an autocorrelation r of first order, of which only what chance does not explain
+ * counts. */
+static double correlation_factor(const adapt_arm_t *arm, double lowest, double highest, double mean,
+                                 double squares)
+{
+    double products = 0;
+    double previous = adapt_clamp(arm->evidence[0].log_rate, lowest, highest) - mean;
+    for (int i = 1; i < arm->count; i++) {
+        double difference = adapt_clamp(arm->evidence[i].log_rate, lowest, highest) - mean;
+        products += previous * difference;
+        previous = difference;
+    }
+    if (squares <= 0)
+        return 1;
+    double r = adapt_clamp(products / squares - 1 / sqrt(arm->count), 0, ADAPT_CORRELATION_MAX);
+    return sqrt((1 + r) / (1 - r));
+}
+
 /* Trimmed mean with the standard error of the winsorised sample (Tukey and McLaughlin 1963). */
 adapt_estimate_t adapt_arm_rate(const adapt_arm_t *arm)
 {
@@ -147,7 +167,7 @@ adapt_estimate_t adapt_arm_rate(const adapt_arm_t *arm)
     double sorted[ADAPT_ARM_BATCHES];
     for (int i = 0; i < count; i++)
         sorted[i] = arm->evidence[i].log_rate;
-    sort(sorted, count);
+    adapt_sort(sorted, count);
 
     int trim = count / ADAPT_TRIM_DIVISOR;
     double trimmed = 0, winsorised = 0;
@@ -165,9 +185,14 @@ adapt_estimate_t adapt_arm_rate(const adapt_arm_t *arm)
     }
     double variance = count > 1 ? squares / (count - 1) : 1.0;
     double kept = (count - 2.0 * trim) / count;
+    /* Few batches know their own scatter badly: Student's quantile over the normal one. */
+    int freedom = count - 2 * trim - 1;
+    double student = freedom > 0 ? 1 + ADAPT_STUDENT / freedom : 1;
+    double correlated =
+        correlation_factor(arm, sorted[trim], sorted[count - 1 - trim], winsorised, squares);
     return (adapt_estimate_t){
         .mean = trimmed,
-        .error = adapt_max(sqrt(variance / count) / kept, ADAPT_ERROR_FLOOR),
+        .error = adapt_max(student * correlated * sqrt(variance / count) / kept, ADAPT_ERROR_FLOOR),
         .spread = sqrt(variance),
     };
 }

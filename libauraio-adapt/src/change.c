@@ -15,7 +15,8 @@ void adapt_change_forget(adapt_state_t *state)
     state->change = (adapt_change_t){.known = false};
 }
 
-static void search_again(adapt_state_t *state, double change)
+/* Search from where the new device may be: `change` is ln of its rate over the old one. */
+void adapt_change_search(adapt_state_t *state, double change)
 {
     int from = state->base_limit;
     if (change < 0)
@@ -46,14 +47,19 @@ bool adapt_change_in_batches(adapt_state_t *state)
         side = 1;
     else if (difference < -width + adapt_min(probed, 0))
         side = -1;
-    change->row = side == 0 ? 0 : side == change->side ? change->row + 1 : 1;
+    if (side == 0 || side != change->side) {
+        change->row = 0;
+        change->row_begin_ns = arm->last_ns - (int64_t)arm->evidence[arm->count - 1].time_ns;
+    }
+    change->row += side != 0;
     change->side = side;
 
     int needed =
         fabs(difference) > ADAPT_CHANGE_GROSS ? ADAPT_CHANGE_BATCHES_GROSS : ADAPT_CHANGE_BATCHES;
-    if (change->row < needed)
+    if (change->row < adapt_pace_batches(state, needed) ||
+        arm->last_ns - change->row_begin_ns < ADAPT_CHANGE_NS)
         return false;
-    search_again(state, difference);
+    adapt_change_search(state, difference);
     return true;
 }
 
@@ -61,9 +67,14 @@ bool adapt_change_in_batches(adapt_state_t *state)
 bool adapt_change_in_arm(adapt_state_t *state, adapt_estimate_t rate)
 {
     const adapt_change_t *change = &state->change;
-    if (!change->known || fabs(rate.mean - change->reference) <= ADAPT_CHANGE_ARM + 2 * rate.error)
+    /* The first arm of a cruise is held against the curve that brought it here: the search may have
+     * seen another device. */
+    double expected =
+        change->known ? change->reference
+                      : state->search.best - adapt_curve_deficit(&state->search, state->base_limit);
+    if (fabs(rate.mean - expected) <= ADAPT_CHANGE_ARM + 2 * rate.error)
         return false;
-    search_again(state, rate.mean - change->reference);
+    adapt_change_search(state, rate.mean - expected);
     return true;
 }
 
@@ -72,7 +83,26 @@ void adapt_change_learn(adapt_state_t *state, adapt_estimate_t rate)
 {
     adapt_change_t *change = &state->change;
     double weight = change->known ? ADAPT_REFERENCE_WEIGHT : 1;
+    change->slow =
+        change->known ? change->slow + ADAPT_SHIFT_WEIGHT * (rate.mean - change->slow) : rate.mean;
     change->known = true;
     change->reference += weight * (rate.mean - change->reference);
     change->spread += weight * (rate.spread - change->spread);
+}
+
+/* A small shift of base arms, too small to be called another device: worth a look at what lies
+ * above. */
+bool adapt_change_is_suspected(adapt_state_t *state, adapt_estimate_t rate)
+{
+    adapt_change_t *change = &state->change;
+    if (!change->known)
+        return false;
+    double deviation = adapt_clamp((rate.mean - change->slow) / rate.error, -4, 4);
+    change->rise = adapt_max(change->rise + deviation - ADAPT_SHIFT_SLACK, 0);
+    change->fall = adapt_max(change->fall - deviation - ADAPT_SHIFT_SLACK, 0);
+    if (change->rise < ADAPT_SHIFT_ALARM && change->fall < ADAPT_SHIFT_ALARM)
+        return false;
+    change->rise = change->fall = 0;
+    change->slow = rate.mean;
+    return true;
 }

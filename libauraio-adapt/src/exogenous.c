@@ -21,6 +21,7 @@ void adapt_goal_set(adapt_state_t *state, int level)
     goal->elasticity = has_target ? ADAPT_ELASTICITY_TARGET : ADAPT_ELASTICITY;
     goal->doubling_gain = has_target ? ADAPT_DOUBLING_GAIN_TARGET : ADAPT_DOUBLING_GAIN;
     goal->knee_share = has_target ? ADAPT_KNEE_SHARE_TARGET : ADAPT_KNEE_SHARE;
+    goal->deficit_allowed = has_target ? ADAPT_DEFICIT_TARGET : ADAPT_DEFICIT;
     if (level == 2) {
         goal->elasticity = ADAPT_ELASTICITY_SUSPENDED;
         goal->doubling_gain =

@@ -37,6 +37,7 @@ void adapt_cruise_move(adapt_state_t *state, int limit)
 {
     state->base_limit = adapt_clamp_limit(state, limit);
     forget_probes(&state->knee);
+    state->knee.deficit = adapt_curve_deficit(&state->search, state->base_limit);
     adapt_change_forget(state);
     adapt_start_arm(state, state->base_limit, adapt_batch_size_for(state->base_limit));
 }
@@ -109,12 +110,15 @@ static bool gain_above(adapt_state_t *state)
         return false;
     double gain = knee->up.weighted / knee->up.weight, error = 1 / sqrt(knee->up.weight);
     double distance = log((double)above / state->base_limit);
-    if (gain - ADAPT_Z_PROBE * error <= state->goal.elasticity * distance)
-        return false;
-    if (gain - ADAPT_Z_STRICT * error > ADAPT_ELASTICITY_STEEP * distance)
+    if (gain - ADAPT_Z_STRICT * error > ADAPT_ELASTICITY_STEEP * distance) {
         search_here(state, gain, error);
-    else
-        adapt_increase(state, above, AURAIO_ADAPT_CAUSE_GAIN);
+        return true;
+    }
+    double sure = adapt_max(gain - ADAPT_Z_PROBE * error,
+                            knee->deficit - ADAPT_Z_PROBE * state->search.best_error);
+    if (sure <= knee->deficit_allowed || gain < state->goal.elasticity * distance)
+        return false;
+    adapt_increase(state, above, AURAIO_ADAPT_CAUSE_GAIN);
     return true;
 }
 
@@ -126,12 +130,13 @@ static bool surplus_below(adapt_state_t *state)
     if (knee->down.cycles < 2 || below >= state->base_limit)
         return false;
     double gain = knee->down.weighted / knee->down.weight, error = 1 / sqrt(knee->down.weight);
-    double distance = log((double)state->base_limit / below);
-    if (gain - ADAPT_Z_PROBE * error <= -state->goal.elasticity * distance)
+    double deficit = adapt_max(knee->deficit - gain, 0);
+    if (deficit + ADAPT_Z_DOWN * hypot(error, state->search.best_error) >= knee->deficit_allowed)
         return false;
     adapt_journal_add(state, AURAIO_ADAPT_CAUSE_SURPLUS, state->base_limit, below, gain, error);
     knee->step = 1;
     adapt_cruise_move(state, below);
+    knee->deficit = deficit;
     return true;
 }
 
@@ -199,7 +204,7 @@ static bool arm_is_complete(const adapt_state_t *state)
     int needed = state->mode == ADAPT_AT_TARGET ? ADAPT_TARGET_BATCHES : ADAPT_KNEE_BATCHES;
     if (state->knee.probe == ADAPT_PROBE_WIDE && adapt_arm_rate(arm).error < ADAPT_WIDE_ERROR)
         needed = 6;
-    if (arm->closed < needed)
+    if (arm->closed < adapt_pace_batches(state, needed))
         return false;
     if (state->goal.target_ns == 0)
         return true;
@@ -221,7 +226,7 @@ void adapt_cruise_evaluate(adapt_state_t *state)
         return;
     if (adapt_change_in_batches(state))
         return;
-    if (arm->count < 6 || !arm_is_complete(state))
+    if (arm->count < adapt_pace_batches(state, 6) || !arm_is_complete(state))
         return;
 
     adapt_estimate_t rate = adapt_arm_rate(arm);
@@ -233,7 +238,9 @@ void adapt_cruise_evaluate(adapt_state_t *state)
     }
     if (adapt_change_in_arm(state, rate))
         return;
+    bool suspected = adapt_change_is_suspected(state, rate);
     adapt_change_learn(state, rate);
+    adapt_pace_fade(state, rate);
     if (adapt_goal_retry(state))
         return;
 
@@ -248,5 +255,11 @@ void adapt_cruise_evaluate(adapt_state_t *state)
         return;
     knee->base = rate;
     knee->have_base = true;
+    if (suspected) {
+        knee->gap = 1;
+        knee->gap_left = 0;
+        knee->wide_gap = ADAPT_WIDE_GAP;
+        knee->wide_count = ADAPT_WIDE_GAP;
+    }
     start(state, next_probe(state, p99_ns, share));
 }

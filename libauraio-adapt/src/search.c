@@ -31,6 +31,13 @@ void adapt_search_begin(adapt_state_t *state, int from)
     adapt_start_arm(state, state->base_limit, adapt_batch_size_for(state->base_limit));
 }
 
+/* Where more depth is not expected to pay: down first. */
+void adapt_search_begin_down(adapt_state_t *state, int from)
+{
+    adapt_search_begin(state, from);
+    state->search.direction = ADAPT_DOWN;
+}
+
 /* Nodes stay sorted by limit; measuring a limit again replaces its node. */
 static void add_node(adapt_search_t *search, adapt_node_t node)
 {
@@ -46,118 +53,82 @@ static void add_node(adapt_search_t *search, adapt_node_t node)
     search->nodes[at] = node;
 }
 
-/* ---- choosing */
-
-static double interpolate_limit(const adapt_node_t *low, const adapt_node_t *high, double fraction)
+static int nearest_int(double limit)
 {
-    double a = log(low->limit), b = log(high->limit);
-    return exp(a + adapt_clamp(fraction, 0, 1) * (b - a));
+    return (int)(limit + 0.5);
 }
 
-/* The smallest limit that reaches the wanted share of the best rate, interpolated in ln(limit). */
-static double knee_of(const adapt_search_t *search, double knee_share)
+/* A limit that was measured, or has a measured one next to it, needs no arm of its own. */
+static bool is_measured(const adapt_search_t *search, int limit)
 {
-    double best = -INFINITY;
     for (int i = 0; i < search->count; i++)
-        best = adapt_max(best, search->nodes[i].rate.mean - search->nodes[i].rate.error);
-    double wanted = best + log(knee_share);
-    for (int i = 0; i < search->count; i++) {
-        const adapt_node_t *node = &search->nodes[i];
-        if (node->rate.mean < wanted)
-            continue;
-        if (i == 0)
-            return node->limit;
-        double below = node[-1].rate.mean;
-        return interpolate_limit(&node[-1], node, (wanted - below) / (node->rate.mean - below));
-    }
-    return search->nodes[search->count - 1].limit;
-}
-
-/* Where throughput no longer pays for depth at a given elasticity: the best of ln(rate) - e
- * ln(limit). */
-static double utility_peak_of(const adapt_search_t *search, double elasticity)
-{
-    double best = -INFINITY, limit = 1;
-    for (int i = 0; i < search->count; i++) {
-        double utility = search->nodes[i].rate.mean - elasticity * log(search->nodes[i].limit);
-        if (utility > best) {
-            best = utility;
-            limit = search->nodes[i].limit;
-        }
-    }
-    return limit;
-}
-
-/* The limit at which the percentile meets its aim, interpolated in ln-ln; INFINITY when no node
- * violates. */
-static double target_limit_of(const adapt_search_t *search, double target_ns)
-{
-    int bad = 0;
-    while (bad < search->count && !search->nodes[bad].violating)
-        bad++;
-    if (bad == search->count)
-        return INFINITY;
-    const adapt_node_t *high = &search->nodes[bad];
-    if (bad == 0)
-        return high->limit * 0.7 * adapt_min(1, target_ns / (high->p99_ns + 1));
-    const adapt_node_t *low = &search->nodes[bad - 1];
-    double a = log(adapt_max(1, adapt_min(low->p99_ns, 0.99 * target_ns)));
-    double b = log(adapt_max(high->p99_ns, 1.02 * target_ns));
-    return interpolate_limit(low, high, (log(ADAPT_TARGET_AIM * target_ns) - a) / (b - a));
-}
-
-static bool measured_near(const adapt_search_t *search, int limit)
-{
-    for (int i = 0; i < search->count; i++) {
-        double distance = fabs(log((double)search->nodes[i].limit / limit));
-        if (search->nodes[i].limit == limit || distance < ADAPT_REFINE_NEAR)
+        if (search->nodes[i].limit == limit)
             return true;
-    }
     return false;
+}
+
+static void cruise(adapt_state_t *state, int limit, adapt_mode_t mode)
+{
+    bool at_knee = mode == ADAPT_AT_KNEE;
+    double deficit = adapt_curve_deficit(&state->search, limit);
+    adapt_journal_add(state,
+                      at_knee ? AURAIO_ADAPT_CAUSE_KNEE_FOUND : AURAIO_ADAPT_CAUSE_TARGET_FOUND,
+                      state->limit, limit, -deficit, state->search.best_error);
+    state->knee.deficit_allowed = state->goal.deficit_allowed;
+    if (state->goal.level == 2)
+        state->knee.deficit_allowed = adapt_max(deficit, ADAPT_DEFICIT);
+    adapt_cruise_begin(state, limit, mode);
 }
 
 static void choose(adapt_state_t *state)
 {
     adapt_search_t *search = &state->search;
     const adapt_goal_t *goal = &state->goal;
-    adapt_mode_t mode = ADAPT_AT_KNEE;
-    double chosen = goal->level == 2 ? utility_peak_of(search, goal->elasticity)
-                                     : knee_of(search, goal->knee_share);
-    if (goal->target_ns > 0) {
-        double bound = target_limit_of(search, (double)goal->target_ns);
-        if (bound < chosen) {
-            chosen = bound;
-            mode = ADAPT_AT_TARGET;
-        }
-    }
-    int limit = adapt_clamp_limit(state, (int)(chosen + 0.5));
-    if (search->refinements < ADAPT_REFINE_MAX && mode == ADAPT_AT_KNEE &&
-        !measured_near(search, limit)) {
-        search->refinements++;
-        search->direction = ADAPT_REFINE;
-        state->base_limit = limit;
-        start_arm(state, limit, AURAIO_ADAPT_CAUSE_REFINE, 0, 0);
+    adapt_curve_fit(search);
+    double lowest = 0;
+    double highest = adapt_curve_knee(search, goal->knee_share, &lowest);
+    if (goal->level == 2)
+        lowest = highest = adapt_curve_utility_peak(search, goal->elasticity);
+    double bound =
+        goal->target_ns > 0 ? adapt_curve_target_limit(search, (double)goal->target_ns) : INFINITY;
+    if (bound < highest) {
+        cruise(state, adapt_clamp_limit(state, nearest_int(bound)), ADAPT_AT_TARGET);
         return;
     }
-    adapt_journal_add(state,
-                      mode == ADAPT_AT_KNEE ? AURAIO_ADAPT_CAUSE_KNEE_FOUND
-                                            : AURAIO_ADAPT_CAUSE_TARGET_FOUND,
-                      state->limit, limit, 0, 0);
-    adapt_cruise_begin(state, limit, mode);
+    int middle = adapt_clamp_limit(state, nearest_int(sqrt(lowest * highest)));
+    if (highest > lowest * ADAPT_REFINE_RATIO && search->refinements < ADAPT_REFINE_MAX &&
+        !is_measured(search, middle)) {
+        search->refinements++;
+        search->direction = ADAPT_REFINE;
+        state->base_limit = middle;
+        start_arm(state, middle, AURAIO_ADAPT_CAUSE_REFINE, 0, 0);
+        return;
+    }
+    double chosen = ceil(highest * cbrt(lowest / highest) - 0.1);
+    cruise(state, adapt_clamp_limit(state, nearest_int(chosen)), ADAPT_AT_KNEE);
 }
 
 /* ---- judging an arm */
+
+/* Known well, or for a slow device as well as it can be. */
+static bool is_precise(const adapt_arm_t *arm, double error)
+{
+    int64_t time_ns = arm->last_ns - arm->begin_ns;
+    return (error < ADAPT_SEARCH_ERROR && time_ns > ADAPT_SEARCH_NS_MIN) ||
+           time_ns > ADAPT_SEARCH_NS;
+}
 
 static verdict_t judge_first(const adapt_state_t *state, adapt_estimate_t rate, bool violating)
 {
     const adapt_arm_t *arm = &state->arm;
     if (violating)
         return CONTINUE;
-    bool precise = rate.error < ADAPT_FIRST_ERROR && arm->count >= 6;
+    bool precise = rate.error < ADAPT_FIRST_ERROR && arm->count >= adapt_pace_batches(state, 6);
     return precise || arm->closed >= ADAPT_FIRST_BATCHES_MAX ? CONTINUE : UNDECIDED;
 }
 
-static verdict_t judge_up(const adapt_state_t *state, double gain, double error, bool violating)
+static verdict_t judge_up(const adapt_state_t *state, adapt_estimate_t rate, double gain,
+                          double error, bool violating)
 {
     const adapt_arm_t *arm = &state->arm;
     double wanted = state->goal.doubling_gain;
@@ -165,23 +136,33 @@ static verdict_t judge_up(const adapt_state_t *state, double gain, double error,
         wanted *= ADAPT_DOUBLING_GAIN_TWICE;
     if (violating)
         return STOP;
+    if (gain - ADAPT_Z * error > ADAPT_DOUBLING_STEEP)
+        return CONTINUE;
+    if (!is_precise(arm, rate.error))
+        return UNDECIDED;
     if (gain - ADAPT_Z * error > wanted)
         return CONTINUE;
-    if (arm->closed >= ADAPT_SEARCH_BATCHES_MIN && gain + ADAPT_Z_STRICT * error < wanted)
+    if (arm->closed >= adapt_pace_batches(state, ADAPT_SEARCH_BATCHES_MIN) &&
+        gain + ADAPT_Z_STRICT * error < wanted)
         return STOP;
     if (arm->closed >= ADAPT_SEARCH_BATCHES_MAX)
         return gain > wanted ? CONTINUE : STOP;
     return UNDECIDED;
 }
 
-static verdict_t judge_down(const adapt_state_t *state, double loss, double error, bool violating)
+static verdict_t judge_down(const adapt_state_t *state, adapt_estimate_t rate, double loss,
+                            double error, bool violating)
 {
     const adapt_arm_t *arm = &state->arm;
     double allowed = state->goal.doubling_gain;
     verdict_t verdict = UNDECIDED;
     if (violating)
         return CONTINUE;
-    if (loss + ADAPT_Z * error < allowed)
+    if (loss - ADAPT_Z * error > ADAPT_DOUBLING_STEEP)
+        verdict = STOP;
+    else if (!is_precise(arm, rate.error))
+        verdict = UNDECIDED;
+    else if (loss + ADAPT_Z * error < allowed)
         verdict = CONTINUE;
     else if (loss - ADAPT_Z * error > allowed)
         verdict = STOP;
@@ -197,8 +178,9 @@ static verdict_t judge_down(const adapt_state_t *state, double loss, double erro
 static verdict_t judge_refined(const adapt_state_t *state, adapt_estimate_t rate, bool violating)
 {
     const adapt_arm_t *arm = &state->arm;
-    bool precise = rate.error < ADAPT_REFINE_ERROR && arm->closed >= ADAPT_SEARCH_BATCHES_MIN;
-    return violating || precise || arm->closed >= ADAPT_SEARCH_BATCHES_MAX ? STOP : UNDECIDED;
+    bool measured = arm->closed >= adapt_pace_batches(state, ADAPT_SEARCH_BATCHES_MIN) &&
+                    is_precise(arm, rate.error);
+    return violating || measured ? STOP : UNDECIDED;
 }
 
 static verdict_t judge(const adapt_state_t *state, adapt_estimate_t rate, bool violating)
@@ -206,11 +188,11 @@ static verdict_t judge(const adapt_state_t *state, adapt_estimate_t rate, bool v
     const adapt_search_t *search = &state->search;
     double gain = rate.mean - search->anchor.rate.mean;
     double error = hypot(rate.error, search->anchor.rate.error);
-    verdict_t verdict = search->count == 0              ? judge_first(state, rate, violating)
-                        : search->direction == ADAPT_UP ? judge_up(state, gain, error, violating)
-                        : search->direction == ADAPT_DOWN
-                            ? judge_down(state, -gain, error, violating)
-                            : judge_refined(state, rate, violating);
+    verdict_t verdict =
+        search->count == 0                ? judge_first(state, rate, violating)
+        : search->direction == ADAPT_UP   ? judge_up(state, rate, gain, error, violating)
+        : search->direction == ADAPT_DOWN ? judge_down(state, rate, -gain, error, violating)
+                                          : judge_refined(state, rate, violating);
     /* To say that the target is kept takes more samples than to say that it is not. */
     if (state->goal.target_ns > 0 && !violating) {
         int64_t samples = state->arm.samples;
@@ -271,7 +253,17 @@ static void after_down(adapt_state_t *state, const adapt_node_t *node, verdict_t
                        double gain, double error)
 {
     if (verdict == CONTINUE && node->limit > state->min_limit) {
+        state->search.tried_up |=
+            node->limit < state->search.first.limit; /* nothing was lost with less */
         go_down(state, node, gain, error);
+        return;
+    }
+    adapt_search_t *search = &state->search;
+    if (!search->tried_up && node->limit * 2 >= search->first.limit &&
+        search->first.limit < state->max_limit) {
+        adapt_node_t from = search->first;
+        search->failures = 0;
+        go_up(state, &from, from.limit * 2, gain, error);
         return;
     }
     choose(state);
@@ -294,7 +286,7 @@ void adapt_search_evaluate(adapt_state_t *state)
 {
     adapt_search_t *search = &state->search;
     const adapt_arm_t *arm = &state->arm;
-    if (arm->count < 5)
+    if (arm->count < adapt_pace_batches(state, 5))
         return;
 
     adapt_estimate_t rate = adapt_arm_rate(arm);
@@ -313,7 +305,6 @@ void adapt_search_evaluate(adapt_state_t *state)
         .rate = rate,
         .p99_ns = adapt_arm_percentile_ns(state),
         .exceedance = exceedance,
-        .samples = arm->samples,
     };
     double gain = search->count > 0 ? rate.mean - search->anchor.rate.mean : 0;
     double error = search->count > 0 ? hypot(rate.error, search->anchor.rate.error) : 0;
@@ -323,6 +314,14 @@ void adapt_search_evaluate(adapt_state_t *state)
     if (latency_is_exogenous(search, &node)) {
         adapt_goal_loosen(state);
         adapt_search_begin(state, search->nodes[search->count - 1].limit);
+        return;
+    }
+    /* More depth does not make a device that much slower: it is another one since the search began.
+     */
+    if (search->direction == ADAPT_UP && gain + ADAPT_Z * error < -ADAPT_CHANGE_GROSS &&
+        !search->restarted) {
+        adapt_search_begin(state, search->first.limit);
+        search->restarted = true;
         return;
     }
     if (search->count >= ADAPT_NODES - 2 || search->direction == ADAPT_REFINE)

@@ -10,6 +10,7 @@
  *   search     doubling and halving until the limit is bracketed, then refining
  *   knee       cruise where throughput bounds the limit: paired probes above and below
  *   target     cruise where the latency target bounds the limit: debt account, decrease, increase
+ *   pace       how long a batch must be on a device that serves in slices
  *   change     notices that the device became another one
  *   exogenous  what is promised: the goal, and its suspension while the device's latency has
  * another cause journal    decisions with their figures adapt      the border: options, completions
@@ -38,9 +39,10 @@ typedef struct adapt_evidence {
 
 typedef struct adapt_arm {
     adapt_evidence_t evidence[ADAPT_ARM_BATCHES];
-    int count;      /* batches stored */
-    int closed;     /* batches closed and not merged away: never more than the evidence is worth */
-    int batch_size; /* completions that close a batch */
+    int count;       /* batches stored */
+    int closed;      /* batches closed and not merged away: never more than the evidence is worth */
+    int batch_size;  /* completions that close a batch */
+    int64_t pace_ns; /* and the time it must take */
     int64_t begin_ns;
     int64_t last_ns; /* the newest reap */
     int64_t samples; /* completions seen, also of batches that were no evidence */
@@ -69,7 +71,7 @@ typedef struct adapt_share_estimate {
     double error;
 } adapt_share_estimate_t;
 
-void adapt_arm_reset(adapt_arm_t *arm, int batch_size);
+void adapt_arm_reset(adapt_arm_t *arm, int batch_size, int64_t pace_ns);
 void adapt_arm_begin(adapt_arm_t *arm, int64_t now_ns);
 void adapt_arm_drop_batch(adapt_arm_t *arm, int64_t now_ns);
 bool adapt_arm_batch_is_full(const adapt_arm_t *arm, int64_t now_ns);
@@ -79,6 +81,7 @@ bool adapt_arm_merge_if_bursty(adapt_arm_t *arm);
 adapt_estimate_t adapt_arm_rate(const adapt_arm_t *arm);
 adapt_share_estimate_t adapt_arm_exceedance(const adapt_arm_t *arm);
 int adapt_batch_size_for(int limit);
+void adapt_sort(double *values, int count);
 
 /* ---- cost */
 
@@ -98,9 +101,9 @@ typedef struct adapt_node {
     int limit;
     bool violating;
     adapt_estimate_t rate;
+    double fitted; /* rate.mean, with noise around a plateau pooled */
     double p99_ns;
     adapt_share_estimate_t exceedance;
-    int64_t samples;
 } adapt_node_t;
 
 #define ADAPT_NODES 24
@@ -115,7 +118,10 @@ typedef struct adapt_search {
     adapt_direction_t direction;
     int failures; /* doublings in a row that did not pay */
     bool tried_up, tried_down;
+    bool restarted;
     int refinements;
+    double best;       /* fitted ln rate of the best limit */
+    double best_error; /* its standard error */
 } adapt_search_t;
 
 /* ---- knee */
@@ -144,7 +150,9 @@ typedef struct adapt_knee {
     int turn;          /* probes made */
     int gap, gap_left; /* base arms between probes */
     int wide_gap, wide_count;
-    int step; /* additive increase */
+    int step;               /* additive increase */
+    double deficit;         /* ln of the best throughput over that of the base limit */
+    double deficit_allowed; /* what it may be */
 } adapt_knee_t;
 
 /* ---- target */
@@ -170,7 +178,17 @@ typedef struct adapt_change {
     double spread;
     int row; /* batches in a row on one side */
     int side;
+    int64_t row_begin_ns;
+    double slow;       /* a slower reference, for small shifts */
+    double rise, fall; /* cumulative sums */
 } adapt_change_t;
+
+/* ---- pace */
+
+typedef struct adapt_pace {
+    int64_t pace_ns; /* the time a batch must take at least; 0: any */
+    int64_t last_stall_ns;
+} adapt_pace_t;
 
 /* ---- goal */
 
@@ -185,6 +203,7 @@ typedef struct adapt_goal {
     double elasticity;
     double doubling_gain;
     double knee_share;
+    double deficit_allowed;
     int suspensions;
     int64_t since_ns;
 } adapt_goal_t;
@@ -216,6 +235,7 @@ typedef struct __attribute__((may_alias)) adapt_state {
     adapt_knee_t knee;
     adapt_target_t target;
     adapt_change_t change;
+    adapt_pace_t pace;
     adapt_cost_t cost;
     adapt_arm_t arm;
     adapt_journal_t journal;
@@ -253,6 +273,12 @@ void adapt_start_arm(adapt_state_t *state, int limit, int batch_size);
 
 void adapt_search_begin(adapt_state_t *state, int from);
 void adapt_search_evaluate(adapt_state_t *state);
+double adapt_curve_deficit(const adapt_search_t *search, int limit);
+void adapt_search_begin_down(adapt_state_t *state, int from);
+double adapt_curve_knee(const adapt_search_t *search, double knee_share, double *ret_lowest);
+void adapt_curve_fit(adapt_search_t *search);
+double adapt_curve_utility_peak(const adapt_search_t *search, double elasticity);
+double adapt_curve_target_limit(const adapt_search_t *search, double target_ns);
 
 /* knee.c: begin cruising at a limit (all evidence of probes is forgotten), or move a little while
  * cruising. */
@@ -272,6 +298,11 @@ bool adapt_target_free_batch(adapt_state_t *state);
 void adapt_change_forget(adapt_state_t *state);
 bool adapt_change_in_batches(adapt_state_t *state);
 bool adapt_change_in_arm(adapt_state_t *state, adapt_estimate_t rate);
+bool adapt_change_is_suspected(adapt_state_t *state, adapt_estimate_t rate);
+void adapt_change_search(adapt_state_t *state, double change);
+bool adapt_pace_learn(adapt_state_t *state);
+void adapt_pace_fade(adapt_state_t *state, adapt_estimate_t rate);
+int adapt_pace_batches(const adapt_state_t *state, int batches);
 void adapt_change_learn(adapt_state_t *state, adapt_estimate_t rate);
 
 void adapt_goal_set(adapt_state_t *state, int level);

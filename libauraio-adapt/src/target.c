@@ -195,6 +195,14 @@ void adapt_target_cruise(adapt_state_t *state, double p99_ns, double share)
         adapt_start_arm(state, base, adapt_batch_size_for(base));
         return;
     }
+    /* Where throughput has nothing to gain the knee is in charge. */
+    if (state->search.count > 0 && state->change.known &&
+        adapt_curve_deficit(&state->search, base) < goal->deficit_allowed / 2) {
+        adapt_target_begin(state);
+        state->mode = ADAPT_AT_KNEE;
+        adapt_cruise_move(state, base);
+        return;
+    }
     if (p99_ns < 0.6 * target_ns && state->knee.step < base / 4)
         state->knee.step = base / 4;
     target->violated_limit = 0;

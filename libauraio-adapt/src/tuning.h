@@ -18,6 +18,12 @@
 /* One batch in 8 is trimmed at each end: pauses of the device and of the application are outliers.
  */
 #define ADAPT_TRIM_DIVISOR 8
+/* The one-sided 95 % quantile of Student's distribution with f degrees of freedom is 1.645 (1
+ * + 1.15 / f), within 2 % from f = 3. */
+#define ADAPT_STUDENT 1.15
+/* A device that changes more slowly than its batches come; beyond this the arm says nothing anyway.
+ */
+#define ADAPT_CORRELATION_MAX 0.8
 /* No arm is trusted more than this: drift between two arms is never smaller. */
 #define ADAPT_ERROR_FLOOR 0.002
 /* Batches that scatter more, or whose mean ln rate leaves the rate of the whole arm by more, are
@@ -28,6 +34,16 @@
 #define ADAPT_MERGE_BELOW_NS 100000000.0
 #define ADAPT_BATCH_MERGED_MAX 8192
 
+/* A batch this many times longer than the median one is a stall; stalls that take this share of the
+ * time make the throughput, and batches then last as long as they. Longer ones than PACE_MAX are
+ * accidents: slices are 100 ms. */
+#define ADAPT_STALL_FACTOR 10.0
+#define ADAPT_STALL_SHARE 0.25
+#define ADAPT_PACE_MAX_NS 250000000.0
+/* Batches of an arm that follows a pace: each is a whole burst, and bursts resemble each other. */
+#define ADAPT_PACED_BATCHES 4
+#define ADAPT_PACE_FADE 0.9
+
 /* ---- comparisons */
 
 /* One-sided 95 %: a decision that costs little when wrong. */
@@ -36,6 +52,8 @@
 #define ADAPT_Z_STRICT 2.0
 /* For probes, which repeat: the evidence adds up over cycles. */
 #define ADAPT_Z_PROBE 1.5
+/* To take less depth: what is lost by mistake the probes above give back. */
+#define ADAPT_Z_DOWN 1.0
 
 /* ---- search */
 
@@ -48,8 +66,15 @@
 #define ADAPT_DOUBLING_GAIN_TWICE 1.5
 /* The limit chosen reaches this share of the best: 95 % wanted, the rest covers the error of the
  * best. */
-#define ADAPT_KNEE_SHARE 0.965
+#define ADAPT_KNEE_SHARE 0.957
 #define ADAPT_KNEE_SHARE_TARGET 0.985
+/* What may be missing from the best before more depth is taken, and must remain below it to take
+ * less: -ln 0.95; with a target -ln 0.98. */
+#define ADAPT_DEFICIT 0.0513
+#define ADAPT_DEFICIT_TARGET 0.0202
+/* Nodes that fall with depth by less than this many errors are noise around a plateau: they are
+ * pooled. */
+#define ADAPT_POOL_Z 2.5
 /* Batches before a doubling may be called failed, and at most. */
 #define ADAPT_SEARCH_BATCHES_MIN 12
 #define ADAPT_SEARCH_BATCHES_MAX 64
@@ -60,10 +85,17 @@
  */
 #define ADAPT_TAIL_SAMPLES_CLEAN 150
 #define ADAPT_TAIL_SAMPLES 400
-/* A chosen limit this near (in ln) to a measured one needs no measurement of its own. */
-#define ADAPT_REFINE_NEAR 0.16
+/* Before a doubling is called failed, and for the limit chosen: this error, or this much time. What
+ * is fast can be known well. */
+#define ADAPT_SEARCH_ERROR 0.012
+#define ADAPT_SEARCH_NS INT64_C(100000000)
+/* ... but not in less time than this: other users of the device come and go in milliseconds. */
+#define ADAPT_SEARCH_NS_MIN INT64_C(20000000)
+/* A doubling that gains more than half of what it could is believed at once. */
+#define ADAPT_DOUBLING_STEEP 0.35
+/* The knee is known when its bounds are within this factor. */
+#define ADAPT_REFINE_RATIO 1.2
 #define ADAPT_REFINE_MAX 4
-#define ADAPT_REFINE_ERROR 0.012
 /* p99 aimed for between two measured limits: under the target by what an interpolation errs. */
 #define ADAPT_TARGET_AIM 0.92
 
@@ -91,7 +123,7 @@
 
 /* Share of the allowed exceedance aimed for: what is left pays for probes and for the next
  * disturbance. */
-#define ADAPT_BUDGET 0.75
+#define ADAPT_BUDGET 0.9
 /* Exceedances of a lightly loaded device come in bursts: the binomial error times this. */
 #define ADAPT_FREE_CLUSTER 2.0
 #define ADAPT_TARGET_BATCHES 8
@@ -124,6 +156,14 @@
 #define ADAPT_CHANGE_ARM 0.3
 #define ADAPT_CHANGE_FALL_MAX 3.5
 #define ADAPT_REFERENCE_WEIGHT 0.25
+/* A row shorter than this may be a neighbour's burst. */
+#define ADAPT_CHANGE_NS INT64_C(15000000)
+/* Small shifts: a cumulative sum of normalised deviations from a slow reference (Page 1954), slack
+ * 0.7 for shifts of 1.4 errors and more, alarm at 5: about one false alarm in a thousand arms. An
+ * alarm only makes a probe. */
+#define ADAPT_SHIFT_WEIGHT 0.0625
+#define ADAPT_SHIFT_SLACK 0.7
+#define ADAPT_SHIFT_ALARM 5.0
 
 /* ---- exogenous latency */
 
