@@ -3,6 +3,7 @@
 #include "sim.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static void list(void)
 {
@@ -16,19 +17,54 @@ static void list(void)
         printf("  %-10s %s\n", policy->name, policy->summary);
 }
 
+/* The files and charts that were asked for. 0, or -1 after saying what failed. */
+static int export(const sim_plan_t *plan)
+{
+    const sim_options_t *options = plan->options;
+    for (int i = 0; options->chart && i < plan->row_count; i++)
+        sim_chart(plan, &plan->rows[i]);
+    if (options->csv && sim_export_csv(plan, options->csv))
+        return -1;
+    if (options->json && sim_export_json(plan, options->json))
+        return -1;
+    if (options->svg && sim_export_svg(plan, options->svg))
+        return -1;
+    return options->record ? sim_trace_record(plan, options->record) : 0;
+}
+
+static int check(const sim_plan_t *plan)
+{
+    int findings = sim_table_findings(plan);
+    printf("check: %d figure%s out of bounds\n", findings, findings == 1 ? "" : "s");
+    return findings > 0 ? EXIT_FAILED : EXIT_OK;
+}
+
+/* What goes to stdout for a program to read: the table then stays away. */
+static bool is_piped(const sim_options_t *options)
+{
+    const char *const paths[] = {options->csv, options->json, options->record};
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        if (paths[i] && strcmp(paths[i], "-") == 0)
+            return true;
+    }
+    return false;
+}
+
 static int simulate(const sim_options_t *options)
 {
     sim_plan_t plan;
     int status = EXIT_USAGE;
     if (sim_plan_init(&plan, options) == 0) {
         status = sim_plan_run(&plan) ? EXIT_FAILED : EXIT_OK;
-        if (status == EXIT_OK)
+        bool quiet = is_piped(options);
+        if (status == EXIT_OK && !quiet)
             sim_table(&plan);
-        if (status == EXIT_OK && options->check) {
-            int findings = sim_table_findings(&plan);
-            printf("check: %d figure%s out of bounds\n", findings, findings == 1 ? "" : "s");
-            status = findings > 0 ? EXIT_FAILED : EXIT_OK;
-        }
+        if (status == EXIT_OK && !quiet && options->random > 0)
+            sim_worst(&plan);
+        if (status == EXIT_OK && export(&plan))
+            status = EXIT_FAILED;
+        if (status == EXIT_OK && options->check)
+            status = check(&plan);
     }
     sim_plan_destroy(&plan);
     return status;
@@ -47,6 +83,8 @@ static int run(int argc, char **argv)
         list();
         return EXIT_OK;
     }
+    if (options.replay)
+        return sim_trace_replay(&options) ? EXIT_FAILED : EXIT_OK;
     return simulate(&options);
 }
 

@@ -5,10 +5,12 @@
  *     sim_plan.c     which policies run on which devices under which targets: rows of trials
  *     sim_work.c     runs many independent pieces of work on several threads, with a progress bar
  *     sim_table.c    the table, and what --check found
+ *     sim_worst.c    the distribution over random devices, and the worst five
  *     sim_chart.c    limit, throughput and p99 over time, in the terminal
  *     sim_export.c   CSV and JSON
  *     sim_svg.c      the same chart through gnuplot
- *     sim_trace.c    --record, --replay, and models read from files
+ *     sim_file.c     models and traces read from files
+ *     sim_trace.c    --record and --replay
  */
 #ifndef TOOLS_SIM_H
 #define TOOLS_SIM_H
@@ -97,6 +99,32 @@ void sim_work(int count, int jobs, bool progress, const char *label,
 
 /* Write the table to stdout. */
 void sim_table(const sim_plan_t *plan);
+
+/* "nvme x64": the device of a row and how many rings share it. */
+#define SIM_ROW_NAME 48
+const char *sim_row_name(const sim_row_t *row, char text[SIM_ROW_NAME]);
+
+/* What the judged rows of random devices come to, and the five worst by name. */
+void sim_worst(const sim_plan_t *plan);
+
+/* A row's run over time, in the terminal. */
+void sim_chart(const sim_plan_t *plan, const sim_row_t *row);
+
+/* The table as CSV or JSON into the file of that name, "-" for stdout; all charts of the plan through
+ * gnuplot into an SVG. 0, or -1 after saying what failed. */
+int sim_export_csv(const sim_plan_t *plan, const char *path);
+int sim_export_json(const sim_plan_t *plan, const char *path);
+int sim_export_svg(const sim_plan_t *plan, const char *path);
+
+/* A model by name, curve:FILE or trace:FILE; a trace from its file, which the caller destroys. 0, or
+ * -1 after saying what is wrong, with the line. */
+int sim_file_model(const char *name, auraio_sim_model_t *ret_model);
+int sim_file_trace(const char *path, auraio_sim_trace_t **ret_trace);
+
+/* Run the plan's first row once more and write its trace; show a policy the trace of a file. 0, or
+ * -1 after saying what failed. */
+int sim_trace_record(const sim_plan_t *plan, const char *path);
+int sim_trace_replay(const sim_options_t *options);
 
 /* Name on stdout every figure of a judged row that is out of its bound; how many there are. */
 int sim_table_findings(const sim_plan_t *plan);

@@ -72,7 +72,7 @@ void sim_options_help(void)
         "what to run:\n"
         "  -p, --policy NAME     policy to run; may be repeated (default: auraio; --all: every one)\n"
         "  -t, --target TIME     p99 target, such as 200us or 4ms; `each`: none, and every target\n"
-        "                        of the model that can be kept (default: none; --all: each)\n"
+        "                        of the model that can be kept (default: none; --all, --random: each)\n"
         "  -s, --seed N          first seed (default 1)\n"
         "      --seeds N         run seeds N times, counting up; the table shows the worst\n"
         "                        (default 1; --all --check: 3)\n"
@@ -310,7 +310,7 @@ int sim_options_parse(int argc, char **argv, sim_options_t *ret_options)
             return wrong("MODEL", argv[optind], "too many models");
         options.models[options.model_count++] = argv[optind];
     }
-    if (!target_given && options.all)
+    if (!target_given && (options.all || options.random > 0))
         options.target = SIM_TARGET_EACH;
     if (options.seeds == 0)
         options.seeds = options.all && options.check ? 3 : 1;

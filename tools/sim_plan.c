@@ -36,11 +36,20 @@ static int add_subject(sim_plan_t *plan, const auraio_sim_model_t *model)
 static int add_named(sim_plan_t *plan, const char *name)
 {
     auraio_sim_model_t model;
-    if (auraio_sim_model_find(name, &model)) {
-        fprintf(stderr, "auraio sim: there is no model '%s'; `auraio sim --list` names them\n", name);
-        return -EINVAL;
+    return sim_file_model(name, &model) ? -EINVAL : add_subject(plan, &model);
+}
+
+static int add_random(sim_plan_t *plan)
+{
+    const sim_options_t *options = plan->options;
+    auraio_sim_model_t model;
+    int error = 0;
+    for (int i = 0; !error && i < options->random; i++) {
+        error = auraio_sim_model_random(options->seed, i, &model);
+        if (!error)
+            error = add_subject(plan, &model);
     }
-    return add_subject(plan, &model);
+    return error;
 }
 
 static int add_all(sim_plan_t *plan)
@@ -55,7 +64,7 @@ static int add_all(sim_plan_t *plan)
 int sim_plan_init(sim_plan_t *plan, const sim_options_t *options)
 {
     *plan = (sim_plan_t){.options = options};
-    int error = options->all ? add_all(plan) : 0;
+    int error = options->all ? add_all(plan) : add_random(plan);
     for (int i = 0; !error && i < options->model_count; i++)
         error = add_named(plan, options->models[i]);
     if (error == -ENOMEM)

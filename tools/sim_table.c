@@ -16,13 +16,14 @@ static const char *color(const sim_plan_t *plan, const char *code)
     return plan->options->color ? code : "";
 }
 
-/* "nvme x64": the device and how many rings share it. */
-static void name_of(const sim_row_t *row, char *text, size_t size)
+const char *sim_row_name(const sim_row_t *row, char text[SIM_ROW_NAME])
 {
+    const char *name = row->subject->model.name;
     if (row->rings > 1)
-        snprintf(text, size, "%s x%d", row->subject->model.name, row->rings);
+        snprintf(text, SIM_ROW_NAME, "%s x%d", name, row->rings);
     else
-        snprintf(text, size, "%s", row->subject->model.name);
+        snprintf(text, SIM_ROW_NAME, "%s", name);
+    return text;
 }
 
 /* The oracle's limit and the policy's mean limit, of the last segment of the first seed. */
@@ -40,23 +41,27 @@ static void print_row(const sim_plan_t *plan, const sim_row_t *row, bool repeat)
 {
     const auraio_sim_verdict_t *first = &row->verdicts[0];
     int last = first->result.segment_count - 1;
-    char name[48], limits[32], target[UNITS_TEXT], ops[UNITS_TEXT], p99[UNITS_TEXT];
+    char name[SIM_ROW_NAME], limits[32], target[UNITS_TEXT], ops[UNITS_TEXT], p99[UNITS_TEXT];
     char reached[UNITS_TEXT], reaction[UNITS_TEXT], completions[UNITS_TEXT];
-    name_of(row, name, sizeof(name));
     limits_of(row, limits, sizeof(limits));
-    units_time(target, row->target_ns);
-    units_count(ops, first->result.segments[last].throughput_ops);
-    units_time(p99, first->result.segments[last].p99_ns);
-    units_time(reached, row->reached_ns);
-    units_time(reaction, row->reaction_ns > 0 ? row->reaction_ns : -1);
-    units_count(completions, (double)row->reached_completions);
+    int64_t change_ns = first->result.segment_count > 1 ? row->reaction_ns : -1;
+    bool reaches = row->reached_completions >= 0;
+    char over[16] = "-", jain[16] = "-";
+    if (row->target_ns > 0)
+        snprintf(over, sizeof(over), "%.2f%%", 100 * row->violations);
+    if (row->rings > 1)
+        snprintf(jain, sizeof(jain), "%.3f", row->jain);
     const char *mark = row->findings > 0 ? "x" : "";
     const char *tint = !row->judged ? DIM : row->findings > 0 ? RED : GREEN;
-    printf("%s%-14s %7s %-10s %9s %7s %6.3f %8s %6.2f %7.2f%% %7s %6s %8s %6.3f %s%s\n",
-           color(plan, tint), repeat ? "" : name, row->target_ns > 0 ? target : "none",
-           row->policy->name, limits, ops, row->throughput, p99, row->p99, 100 * row->violations,
-           reached, row->reached_completions < 0 ? "-" : completions, reaction, row->jain, mark,
-           color(plan, PLAIN));
+    printf("%s%-14s %7s %-10s %9s %7s %6.3f %8s %6.2f %8s %7s %6s %8s %6s %s%s\n",
+           color(plan, tint), repeat ? "" : sim_row_name(row, name),
+           row->target_ns > 0 ? units_time(target, row->target_ns) : "none",
+           row->policy->name, limits,
+           units_count(ops, first->result.segments[last].throughput_ops), row->throughput,
+           units_time(p99, first->result.segments[last].p99_ns), row->p99, over,
+           units_time(reached, row->reached_ns),
+           reaches ? units_count(completions, (double)row->reached_completions) : "-",
+           units_time(reaction, change_ns), jain, mark, color(plan, PLAIN));
 }
 
 void sim_table(const sim_plan_t *plan)
@@ -82,9 +87,9 @@ void sim_table(const sim_plan_t *plan)
 static void print_finding(const sim_plan_t *plan, const sim_row_t *row, int seed,
                           const auraio_sim_finding_t *finding)
 {
-    char name[48], target[UNITS_TEXT];
-    name_of(row, name, sizeof(name));
-    printf("%sFAIL%s %s, target %s, %s, seed %llu", color(plan, RED), color(plan, PLAIN), name,
+    char name[SIM_ROW_NAME], target[UNITS_TEXT];
+    printf("%sFAIL%s %s, target %s, %s, seed %llu", color(plan, RED), color(plan, PLAIN),
+           sim_row_name(row, name),
            row->target_ns > 0 ? units_time(target, row->target_ns) : "none", row->policy->name,
            (unsigned long long)(plan->options->seed + (uint64_t)seed));
     if (row->verdicts[seed].result.segment_count > 1)

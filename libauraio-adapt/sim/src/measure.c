@@ -4,13 +4,16 @@
 #include <string.h>
 
 void sim_measure_begin(sim_measure_t *measure, int64_t from_ns, int64_t to_ns, int limit,
-                       uint64_t *ring_counts, int rings)
+                       uint64_t *ring_counts, int rings, const int64_t *targets_ns)
 {
     memset(measure, 0, sizeof(*measure));
     memset(ring_counts, 0, (size_t)rings * sizeof(*ring_counts));
     measure->from_ns = from_ns;
     measure->steady_ns = from_ns + (to_ns - from_ns) / 2;
     measure->first = from_ns == 0;
+    measure->targets_ns = targets_ns;
+    while (measure->target_count < AURAIO_SIM_TARGETS && targets_ns[measure->target_count] > 0)
+        measure->target_count++;
     measure->ring_counts = ring_counts;
     measure->rings = rings;
     measure->limit = measure->limit_min = measure->limit_max = limit;
@@ -50,6 +53,8 @@ void sim_measure_completion(sim_measure_t *measure, int64_t now_ns, int64_t late
     measure->count++;
     measure->latency_sum += (double)latency_ns;
     measure->over += measure->target_ns > 0 && latency_ns > measure->target_ns;
+    for (int i = 0; i < measure->target_count; i++)
+        measure->overs[i] += latency_ns > measure->targets_ns[i];
     auraio_hist_record(&measure->latency, latency_ns);
     auraio_hist_record(&measure->wait, wait_ns);
     measure->ring_counts[ring]++;
@@ -99,4 +104,6 @@ void sim_measure_end(sim_measure_t *measure, int64_t now_ns, auraio_sim_figures_
         .reached_ns = measure->reached_ns,
         .reached_completions = measure->reached_completions,
     };
+    for (int i = 0; i < measure->target_count; i++)
+        ret_figures->over[i] = (double)measure->overs[i] / count;
 }

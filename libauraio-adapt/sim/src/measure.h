@@ -16,12 +16,15 @@
 
 typedef struct sim_measure {
     int64_t from_ns, steady_ns;
-    int64_t target_ns;
+    int64_t target_ns;         /* 0: none */
+    const int64_t *targets_ns; /* the model's */
+    int target_count;
     auraio_sim_goal_t goal;
     bool first; /* of the run: no old operations whose latency must fall */
 
     auraio_hist_t latency, wait; /* steady */
     uint64_t count, over;        /* steady */
+    uint64_t overs[AURAIO_SIM_TARGETS];
     double latency_sum;
     uint64_t *ring_counts;
     int rings;
@@ -37,9 +40,10 @@ typedef struct sim_measure {
     int64_t reached_ns, reached_completions;
 } sim_measure_t;
 
-/* Begin a segment that lasts from `from_ns` to `to_ns`. `ring_counts` (rings of them) is kept. */
+/* Begin a segment that lasts from `from_ns` to `to_ns`. `ring_counts` (rings of them) is kept, and
+ * so are the model's `targets_ns`. */
 void sim_measure_begin(sim_measure_t *measure, int64_t from_ns, int64_t to_ns, int limit,
-                       uint64_t *ring_counts, int rings);
+                       uint64_t *ring_counts, int rings, const int64_t *targets_ns);
 
 void sim_measure_completion(sim_measure_t *measure, int64_t now_ns, int64_t latency_ns,
                             int64_t wait_ns, uint32_t ring);

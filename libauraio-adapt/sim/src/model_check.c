@@ -147,8 +147,9 @@ int auraio_sim_model_check(const auraio_sim_model_t *model, const char **ret_why
     if (!why && !time_ok(model->duration_ns, 1))
         why = "duration_ns";
     for (int i = 0; !why && i < AURAIO_SIM_TARGETS; i++) {
-        if (!time_ok(model->targets_ns[i], 0))
-            why = "targets_ns";
+        if (!time_ok(model->targets_ns[i], 0) ||
+            (i > 0 && model->targets_ns[i] > 0 && model->targets_ns[i - 1] == 0))
+            why = "targets_ns: times, and those that are 0 last";
     }
     if (why && ret_why)
         *ret_why = why;

@@ -20,7 +20,6 @@
 typedef struct sweep {
     auraio_sim_model_t model; /* one segment only */
     uint64_t seed;
-    int64_t target_ns; /* 0: the knee is looked for */
     int64_t short_ns;
     int limits[SWEEP_MAX]; /* growing */
     auraio_sim_figures_t figures[SWEEP_MAX];
@@ -33,7 +32,6 @@ static int measure(const sweep_t *sweep, int limit, int64_t duration_ns,
     auraio_sim_scenario_t scenario = {
         .model = &sweep->model,
         .policy = &sim_policy_fixed,
-        .p99_target_ns = sweep->target_ns,
         .initial_limit = limit,
         .seed = sweep->seed,
         .duration_ns = duration_ns,
@@ -92,20 +90,21 @@ static int try_grid(sweep_t *sweep)
     return try_limit(sweep, max);
 }
 
-/* The index of the best limit tried, -1 when no limit keeps the target. */
-static int choose(const sweep_t *sweep)
+/* The index of the best limit tried under the model's target of that number, -1: the knee. Returns -1
+ * when no limit keeps the target. */
+static int choose(const sweep_t *sweep, int target)
 {
     double most = 0;
     int best = -1;
     for (int i = 0; i < sweep->count; i++) {
         const auraio_sim_figures_t *figures = &sweep->figures[i];
-        bool kept = sweep->target_ns == 0 || figures->violations <= VIOLATIONS_MAX;
+        bool kept = target < 0 || figures->over[target] <= VIOLATIONS_MAX;
         if (kept && figures->throughput_ops > most) {
             most = figures->throughput_ops;
             best = i;
         }
     }
-    if (sweep->target_ns > 0 || best < 0)
+    if (target >= 0 || best < 0)
         return best;
     for (int i = 0; i < sweep->count; i++) {
         if (sweep->figures[i].throughput_ops >= KNEE_SHARE * most)
@@ -126,18 +125,14 @@ static int try_around(sweep_t *sweep, int index)
     return 0;
 }
 
-/* The best limit of the sweep's target, with the figures of a run of full length. */
-static int find(sweep_t *sweep, auraio_sim_best_t *ret_best)
+/* The best limit under a target, with the figures of a run of full length. */
+static int find(sweep_t *sweep, int target, auraio_sim_best_t *ret_best)
 {
-    int error = plan_short_runs(sweep);
-    if (!error)
-        error = try_grid(sweep);
-    int index = error ? -1 : choose(sweep);
-    if (!error && index >= 0)
-        error = try_around(sweep, index);
+    int index = choose(sweep, target);
+    int error = index >= 0 ? try_around(sweep, index) : 0;
     if (error)
         return error;
-    index = choose(sweep);
+    index = choose(sweep, target);
     if (index < 0) {
         *ret_best = (auraio_sim_best_t){0};
         return 0;
@@ -182,14 +177,13 @@ int auraio_sim_oracle(const auraio_sim_model_t *model, uint64_t seed,
     for (int i = 0; i < model->segment_count && !error; i++) {
         *sweep = (sweep_t){.seed = seed};
         isolate(model, i, &sweep->model);
-        error = find(sweep, &oracle.knee[i]);
-        for (int t = 0; t < AURAIO_SIM_TARGETS && !error; t++) {
-            if (model->targets_ns[t] == 0)
-                continue;
-            sweep->target_ns = model->targets_ns[t];
-            sweep->count = 0;
-            error = find(sweep, &oracle.target[i][t]);
-        }
+        error = plan_short_runs(sweep);
+        if (!error)
+            error = try_grid(sweep);
+        if (!error)
+            error = find(sweep, -1, &oracle.knee[i]);
+        for (int t = 0; t < AURAIO_SIM_TARGETS && model->targets_ns[t] > 0 && !error; t++)
+            error = find(sweep, t, &oracle.target[i][t]);
     }
     free(sweep);
     if (!error)

@@ -6,5 +6,9 @@
 
 extern const auraio_sim_policy_t sim_policy_auraio;
 extern const auraio_sim_policy_t sim_policy_fixed;
+extern const auraio_sim_policy_t sim_policy_aimd_p99;
+extern const auraio_sim_policy_t sim_policy_vegas;
+extern const auraio_sim_policy_t sim_policy_gradient2;
+extern const auraio_sim_policy_t sim_policy_ticker;
 
 #endif

@@ -32,7 +32,7 @@ static void begin_segment(sim_run_t *run, int segment)
     sim_device_segment(&run->device, now);
     sim_load_segment(&run->load, now, run->now_ns);
     sim_measure_begin(&run->measure, run->now_ns, run->segment_end_ns, run->controls[0].limit,
-                      run->ring_counts, run->rings);
+                      run->ring_counts, run->rings, run->model->targets_ns);
     run->measure.target_ns = run->scenario->p99_target_ns;
     run->measure.goal = run->scenario->goals[segment];
 }

@@ -147,7 +147,7 @@ typedef struct auraio_sim_model {
 
     int max_limit;                            /* what the policy may use at most */
     int64_t duration_ns;                      /* of a run, unless the scenario says otherwise */
-    int64_t targets_ns[AURAIO_SIM_TARGETS];   /* p99 targets worth trying; 0: none */
+    int64_t targets_ns[AURAIO_SIM_TARGETS];   /* p99 targets worth trying, then 0 */
     int64_t reach_ns; /* time a policy is given to reach 95 % of the throughput; 0: any */
     int64_t react_ns; /* the same after a change of segment */
 } auraio_sim_model_t;
@@ -157,6 +157,22 @@ AURAIO_ADAPT_API int auraio_sim_model_at(int index, auraio_sim_model_t *ret_mode
 
 /* The model of that name. Returns 0, or -ENOENT. */
 AURAIO_ADAPT_API int auraio_sim_model_find(const char *name, auraio_sim_model_t *ret_model);
+
+/* A device drawn at random: the same for the same seed and index (from 0). Returns 0 or -EINVAL. */
+AURAIO_ADAPT_API int auraio_sim_model_random(uint64_t seed, int index,
+                                             auraio_sim_model_t *ret_model);
+
+/* Where a text is wrong, and why (a static string). */
+typedef struct auraio_sim_syntax {
+    int line; /* from 1; 0: there is no text */
+    const char *why;
+} auraio_sim_syntax_t;
+
+/* A measured device from text: one line a depth, "depth operations_a_second p99_us", depths growing,
+ * '#' for comments. Returns 0; -EINVAL for a text that is wrong: `ret_where`, unless NULL, says where. */
+AURAIO_ADAPT_API int auraio_sim_curve_parse(const char *text, size_t length,
+                                            auraio_sim_model_t *ret_model,
+                                            auraio_sim_syntax_t *ret_where);
 
 /* Whether the model can run. Returns 0, or -EINVAL and, unless `ret_why` is NULL, a static string
  * naming the field at fault. */
@@ -176,6 +192,37 @@ AURAIO_ADAPT_API void auraio_sim_trace_destroy(auraio_sim_trace_t *trace);
 
 /* How many completions it holds. */
 AURAIO_ADAPT_API uint64_t auraio_sim_trace_completions(const auraio_sim_trace_t *trace);
+
+/* A trace from text, as auraio_sim_trace_write writes it; the caller destroys it. Returns 0; -EINVAL
+ * for a text that is wrong: `ret_where`, unless NULL, says where; -ENOMEM. */
+AURAIO_ADAPT_API int auraio_sim_trace_parse(const char *text, size_t length,
+                                            auraio_sim_trace_t **ret_trace,
+                                            auraio_sim_syntax_t *ret_where);
+
+/* The trace as text, in pieces to `write`, which returns 0 or an error that ends the writing. Returns
+ * 0, -EINVAL, or what `write` returned. */
+AURAIO_ADAPT_API int
+auraio_sim_trace_write(const auraio_sim_trace_t *trace,
+                       int (*write)(void *argument, const char *bytes, size_t length),
+                       void *argument);
+
+/* The device a trace describes, as a measured curve: useful when the depth varied while the trace was
+ * taken. What changed over time is averaged. Returns 0; -EINVAL; -ENODATA: at no depth does it hold
+ * the 200 completions a p99 takes; -ENOMEM. */
+AURAIO_ADAPT_API int auraio_sim_trace_model(const auraio_sim_trace_t *trace,
+                                            auraio_sim_model_t *ret_model);
+
+/* Called after each reap of a replay, with what the policy decided. */
+typedef void (*auraio_sim_replayed_t)(void *argument, const auraio_adapt_batch_t *batch, int limit,
+                                      int phase);
+
+/* Show a policy what a trace recorded, reap for reap; what it decides changes nothing of that. A
+ * policy that was recorded decides again what it decided then. `replayed` may be NULL. Returns 0,
+ * -EINVAL, -ENOMEM, or what the policy's init returned. */
+AURAIO_ADAPT_API int auraio_sim_trace_replay(const auraio_sim_trace_t *trace,
+                                             const auraio_sim_policy_t *policy,
+                                             const auraio_adapt_options_t *options,
+                                             auraio_sim_replayed_t replayed, void *argument);
 
 /* ---- runs --------------------------------------------------------------------------------------
  */
@@ -217,7 +264,8 @@ typedef struct auraio_sim_figures {
     double throughput_ops;
     int64_t mean_ns, p50_ns, p99_ns; /* dispatch to completion */
     int64_t wait_p99_ns;             /* in the application's queue, before dispatch */
-    double violations;               /* share of completions over the target */
+    double violations;               /* share of completions over the scenario's target */
+    double over[AURAIO_SIM_TARGETS]; /* the same for each of the model's targets_ns */
     double limit_mean;               /* by time */
     int limit_min, limit_max;
     double jain; /* fairness between rings, 1 / rings to 1 */
