@@ -17,12 +17,10 @@ static void list(void)
         printf("  %-10s %s\n", policy->name, policy->summary);
 }
 
-/* The files and charts that were asked for. 0, or -1 after saying what failed. */
+/* The files that were asked for. 0, or -1 after saying what failed. */
 static int export(const sim_plan_t *plan)
 {
     const sim_options_t *options = plan->options;
-    for (int i = 0; options->chart && i < plan->row_count; i++)
-        sim_chart(plan, &plan->rows[i]);
     if (options->csv && sim_export_csv(plan, options->csv))
         return -1;
     if (options->json && sim_export_json(plan, options->json))
@@ -30,13 +28,6 @@ static int export(const sim_plan_t *plan)
     if (options->svg && sim_export_svg(plan, options->svg))
         return -1;
     return options->record ? sim_trace_record(plan, options->record) : 0;
-}
-
-static int check(const sim_plan_t *plan)
-{
-    int findings = sim_table_findings(plan);
-    printf("check: %d figure%s out of bounds\n", findings, findings == 1 ? "" : "s");
-    return findings > 0 ? EXIT_FAILED : EXIT_OK;
 }
 
 /* What goes to stdout for a program to read: the table then stays away. */
@@ -50,21 +41,29 @@ static bool is_piped(const sim_options_t *options)
     return false;
 }
 
+static void show(const sim_plan_t *plan)
+{
+    const sim_options_t *options = plan->options;
+    sim_table(plan);
+    if (options->random > 0)
+        sim_worst(plan);
+    for (int i = 0; options->chart && i < plan->row_count; i++)
+        sim_chart(plan, &plan->rows[i]);
+}
+
 static int simulate(const sim_options_t *options)
 {
     sim_plan_t plan;
     int status = EXIT_USAGE;
     if (sim_plan_init(&plan, options) == 0) {
+        bool piped = is_piped(options);
         status = sim_plan_run(&plan) ? EXIT_FAILED : EXIT_OK;
-        bool quiet = is_piped(options);
-        if (status == EXIT_OK && !quiet)
-            sim_table(&plan);
-        if (status == EXIT_OK && !quiet && options->random > 0)
-            sim_worst(&plan);
+        if (status == EXIT_OK && !piped)
+            show(&plan);
         if (status == EXIT_OK && export(&plan))
             status = EXIT_FAILED;
         if (status == EXIT_OK && options->check)
-            status = check(&plan);
+            status = sim_check(&plan, piped ? stderr : stdout) > 0 ? EXIT_FAILED : EXIT_OK;
     }
     sim_plan_destroy(&plan);
     return status;

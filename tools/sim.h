@@ -4,7 +4,8 @@
  *     sim_options.c  the command line
  *     sim_plan.c     which policies run on which devices under which targets: rows of trials
  *     sim_work.c     runs many independent pieces of work on several threads, with a progress bar
- *     sim_table.c    the table, and what --check found
+ *     sim_table.c    the table
+ *     sim_check.c    what --check found
  *     sim_worst.c    the distribution over random devices, and the worst five
  *     sim_chart.c    limit, throughput and p99 over time, in the terminal
  *     sim_export.c   CSV and JSON
@@ -20,6 +21,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #define SIM_NAMES 64
 #define SIM_SEEDS 100
@@ -107,6 +109,9 @@ const char *sim_row_name(const sim_row_t *row, char text[SIM_ROW_NAME]);
 /* What the judged rows of random devices come to, and the five worst by name. */
 void sim_worst(const sim_plan_t *plan);
 
+/* The median p99 ratio of a policy's rows without a target; 0 when it has none. */
+double sim_worst_p99_median(const sim_plan_t *plan, const auraio_sim_policy_t *policy);
+
 /* A row's run over time, in the terminal. */
 void sim_chart(const sim_plan_t *plan, const sim_row_t *row);
 
@@ -126,7 +131,7 @@ int sim_file_trace(const char *path, auraio_sim_trace_t **ret_trace);
 int sim_trace_record(const sim_plan_t *plan, const char *path);
 int sim_trace_replay(const sim_options_t *options);
 
-/* Name on stdout every figure of a judged row that is out of its bound; how many there are. */
-int sim_table_findings(const sim_plan_t *plan);
+/* Name every figure of a judged row that is out of its bound; how many there are. */
+int sim_check(const sim_plan_t *plan, FILE *out);
 
 #endif

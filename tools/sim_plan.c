@@ -10,6 +10,17 @@
 
 /* ---- devices ---------------------------------------------------------------------------------- */
 
+/* Make the model's run last that long, its segments in proportion. */
+static void stretch(auraio_sim_model_t *model, int64_t duration_ns)
+{
+    double factor = (double)duration_ns / (double)model->duration_ns;
+    for (int i = 0; i < model->segment_count; i++) {
+        int64_t *segment_ns = &model->segments[i].duration_ns;
+        *segment_ns = (int64_t)((double)*segment_ns * factor);
+    }
+    model->duration_ns = duration_ns;
+}
+
 static int add_subject(sim_plan_t *plan, const auraio_sim_model_t *model)
 {
     const sim_options_t *options = plan->options;
@@ -25,7 +36,7 @@ static int add_subject(sim_plan_t *plan, const auraio_sim_model_t *model)
         return -ENOMEM;
     plan->subject_count++;
     if (options->duration_ns > 0)
-        subject->model.duration_ns = options->duration_ns;
+        stretch(&subject->model, options->duration_ns);
     if (options->target != SIM_TARGET_EACH)
         memset(subject->model.targets_ns, 0, sizeof(subject->model.targets_ns));
     if (options->target == SIM_TARGET_ONE)
@@ -172,7 +183,7 @@ static int add_subject_rows(sim_plan_t *plan, const sim_subject_t *subject)
             char text[UNITS_TEXT];
             fprintf(stderr, "auraio sim: no limit keeps a p99 of %s on %s; try a larger --target\n",
                     units_time(text, target_ns), subject->model.name);
-            return -EINVAL;
+            return -ERANGE;
         }
     }
     return error;
@@ -282,8 +293,7 @@ static int add_rows(sim_plan_t *plan)
 
 static int failed(int error)
 {
-    if (error != -EINVAL)
-        fprintf(stderr, "auraio sim: the simulation failed: %s\n", strerror(-error));
+    fprintf(stderr, "auraio sim: the simulation failed: %s\n", strerror(-error));
     return -1;
 }
 
@@ -293,8 +303,8 @@ int sim_plan_run(sim_plan_t *plan)
     sim_work(plan->subject_count * options->seeds, options->jobs, options->progress, "oracles",
              ask_oracle, plan);
     int error = plan->error ? plan->error : add_rows(plan);
-    if (error)
-        return failed(error);
+    if (error) /* -ERANGE has been explained */
+        return error == -ERANGE ? -1 : failed(error);
     sim_work(plan->row_count * options->seeds, options->jobs, options->progress, "trials", run_trial,
              plan);
     if (plan->error)

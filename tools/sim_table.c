@@ -83,35 +83,3 @@ void sim_table(const sim_plan_t *plan)
            "the\nworst of %d seed%s.\n",
            (unsigned long long)plan->options->seed, seeds, seeds == 1 ? "" : "s");
 }
-
-static void print_finding(const sim_plan_t *plan, const sim_row_t *row, int seed,
-                          const auraio_sim_finding_t *finding)
-{
-    char name[SIM_ROW_NAME], target[UNITS_TEXT];
-    printf("%sFAIL%s %s, target %s, %s, seed %llu", color(plan, RED), color(plan, PLAIN),
-           sim_row_name(row, name),
-           row->target_ns > 0 ? units_time(target, row->target_ns) : "none", row->policy->name,
-           (unsigned long long)(plan->options->seed + (uint64_t)seed));
-    if (row->verdicts[seed].result.segment_count > 1)
-        printf(", segment %d", finding->segment);
-    if (finding->value < 0)
-        printf(": %s: never\n", finding->figure);
-    else
-        printf(": %s is %.6g, must be %s %.6g\n", finding->figure, finding->value,
-               finding->at_least ? "at least" : "at most", finding->bound);
-}
-
-int sim_table_findings(const sim_plan_t *plan)
-{
-    int count = 0;
-    for (int i = 0; i < plan->row_count; i++) {
-        const sim_row_t *row = &plan->rows[i];
-        for (int seed = 0; row->judged && seed < plan->options->seeds; seed++) {
-            const auraio_sim_verdict_t *verdict = &row->verdicts[seed];
-            for (int f = 0; f < verdict->finding_count; f++)
-                print_finding(plan, row, seed, &verdict->findings[f]);
-            count += verdict->finding_count;
-        }
-    }
-    return count;
-}

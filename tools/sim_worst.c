@@ -94,6 +94,19 @@ static void print_group(const sim_plan_t *plan, const auraio_sim_policy_t *polic
     }
 }
 
+double sim_worst_p99_median(const sim_plan_t *plan, const auraio_sim_policy_t *policy)
+{
+    double *values = calloc((size_t)plan->row_count + 1, sizeof(*values));
+    int count = 0;
+    for (int i = 0; values && i < plan->row_count; i++) {
+        if (plan->rows[i].policy == policy && plan->rows[i].target_ns == 0)
+            values[count++] = plan->rows[i].p99;
+    }
+    double result = count > 0 ? median(values, count) : 0;
+    free(values);
+    return result;
+}
+
 void sim_worst(const sim_plan_t *plan)
 {
     const sim_row_t **rows = calloc((size_t)plan->row_count + 1, sizeof(*rows));

@@ -224,7 +224,7 @@ static void fire_event(sim_device_t *device, uint32_t op)
         break;
     case SIM_STAGE_GATE:
     case SIM_STAGE_DONE:
-        assert(!"an operation in a queue has no event");
+        assert(false && "an operation in a queue has no event");
         break;
     }
 }

@@ -118,11 +118,15 @@ static const char *check_segments(const auraio_sim_model_t *model)
 {
     if (model->segment_count < 1 || model->segment_count > AURAIO_SIM_SEGMENTS)
         return "segment_count";
+    int64_t start_ns = 0;
     for (int i = 0; i < model->segment_count; i++) {
         const auraio_sim_segment_t *segment = &model->segments[i];
         bool last = i == model->segment_count - 1;
         if (!time_ok(segment->duration_ns, last ? 0 : 1))
             return "segment duration_ns";
+        if (start_ns >= model->duration_ns)
+            return "duration_ns: it ends before the last segment begins";
+        start_ns += segment->duration_ns;
         if (segment->servers < 0 || segment->servers > LIMIT_MAX)
             return "segment servers";
         if (segment->speed != 0 && !within(segment->speed, 1e-6, 1e6))
@@ -138,14 +142,14 @@ static const char *check_segments(const auraio_sim_model_t *model)
 int auraio_sim_model_check(const auraio_sim_model_t *model, const char **ret_why)
 {
     const char *why = model ? NULL : "no model";
+    if (!why && !time_ok(model->duration_ns, 1))
+        why = "duration_ns";
     const char *(*const checks[])(const auraio_sim_model_t *) = {check_station, check_gate,
-                                                                  check_around, check_segments};
+                                                                 check_around, check_segments};
     for (size_t i = 0; !why && i < sizeof(checks) / sizeof(checks[0]); i++)
         why = checks[i](model);
     if (!why && (model->max_limit < 1 || model->max_limit > LIMIT_MAX))
         why = "max_limit";
-    if (!why && !time_ok(model->duration_ns, 1))
-        why = "duration_ns";
     for (int i = 0; !why && i < AURAIO_SIM_TARGETS; i++) {
         if (!time_ok(model->targets_ns[i], 0) ||
             (i > 0 && model->targets_ns[i] > 0 && model->targets_ns[i - 1] == 0))

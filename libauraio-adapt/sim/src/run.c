@@ -281,7 +281,14 @@ static bool is_valid(const auraio_sim_scenario_t *scenario)
         return false;
     if (scenario->points && scenario->points_max < 1)
         return false;
-    return auraio_sim_model_check(scenario->model, NULL) == 0;
+    /* The duration of a scenario cuts or stretches the last segment only. */
+    const auraio_sim_model_t *model = scenario->model;
+    if (auraio_sim_model_check(model, NULL))
+        return false;
+    int64_t last_ns = 0;
+    for (int i = 0; i + 1 < model->segment_count; i++)
+        last_ns += model->segments[i].duration_ns;
+    return scenario->duration_ns == 0 || scenario->duration_ns > last_ns;
 }
 
 int auraio_sim_run(const auraio_sim_scenario_t *scenario, auraio_sim_result_t *ret_result)

@@ -251,7 +251,7 @@ typedef struct auraio_sim_scenario {
     uint64_t seed;
     int rings;             /* users sharing the device: 0 is 1 */
     bool separate;         /* one controller a ring instead of one for the device */
-    int64_t duration_ns;   /* 0: the model's */
+    int64_t duration_ns;   /* 0: the model's; past the start of the last segment */
     auraio_sim_goal_t goals[AURAIO_SIM_SEGMENTS];
     auraio_sim_point_t *points; /* filled with points_max equal intervals; NULL: none */
     int points_max;
@@ -285,7 +285,7 @@ typedef struct auraio_sim_result {
 
 /* Run a scenario.
  * Returns 0; -EINVAL: no model or policy, a model that fails auraio_sim_model_check, negative
- * values, or more than 1024 rings; -ENOMEM; or what the policy's init returned. `ret_result` is
+ * values, a duration that doesn't reach the last segment, or more than 1024 rings; -ENOMEM; or what the policy's init returned. `ret_result` is
  * untouched on failure. */
 AURAIO_ADAPT_API int auraio_sim_run(const auraio_sim_scenario_t *scenario,
                                     auraio_sim_result_t *ret_result);
