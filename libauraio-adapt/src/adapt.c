@@ -76,6 +76,7 @@ void adapt_start_arm(adapt_state_t *state, int limit, int batch_size)
     state->settle_left = limit;
     state->settle_bound = 4 * larger;
     state->epoch++;
+    adapt_cost_adopt(&state->cost, &state->arm);
     adapt_arm_reset(&state->arm, batch_size, state->pace.pace_ns);
     adapt_arm_begin(&state->arm, state->last_ns);
     state->change.row = 0;
@@ -123,6 +124,7 @@ static void close_batch(adapt_state_t *state)
         return;
     }
     if (adapt_arm_merge_if_bursty(arm)) {
+        adapt_pace_keep(state);
         state->change.row = 0;
         return;
     }

@@ -122,7 +122,9 @@ bool adapt_arm_merge_if_bursty(adapt_arm_t *arm)
 
     adapt_estimate_t rate = adapt_arm_rate(arm);
     bool scattered = arm->count >= 8 && rate.spread > ADAPT_SCATTER_MAX;
-    if (!scattered && rate.mean - log(cost / time_ns) <= ADAPT_BIAS_MAX)
+    bool drifting = arm->count >= 12 && rate.spread > ADAPT_BIAS_MAX &&
+                    rate.correlation > ADAPT_CORRELATION_HIGH;
+    if (!scattered && !drifting && rate.mean - log(cost / time_ns) <= ADAPT_BIAS_MAX)
         return false;
     merge_pairs(arm);
     return true;
@@ -140,11 +142,10 @@ void adapt_sort(double *values, int count)
     }
 }
 
-/* By how much batches that resemble their neighbours understate the error of their mean: sqrt((1 +
- * r) / (1 - r)) for an autocorrelation r of first order, of which only what chance does not explain
- * counts. */
-static double correlation_factor(const adapt_arm_t *arm, double lowest, double highest, double mean,
-                                 double squares)
+/* Autocorrelation of first order of the batches, of which only what chance does not explain counts.
+ */
+static double correlation(const adapt_arm_t *arm, double lowest, double highest, double mean,
+                          double squares)
 {
     double products = 0;
     double previous = adapt_clamp(arm->evidence[0].log_rate, lowest, highest) - mean;
@@ -154,9 +155,8 @@ static double correlation_factor(const adapt_arm_t *arm, double lowest, double h
         previous = difference;
     }
     if (squares <= 0)
-        return 1;
-    double r = adapt_clamp(products / squares - 1 / sqrt(arm->count), 0, ADAPT_CORRELATION_MAX);
-    return sqrt((1 + r) / (1 - r));
+        return 0;
+    return adapt_clamp(products / squares - 1 / sqrt(arm->count), 0, ADAPT_CORRELATION_MAX);
 }
 
 /* Trimmed mean with the standard error of the winsorised sample (Tukey and McLaughlin 1963). */
@@ -188,12 +188,14 @@ adapt_estimate_t adapt_arm_rate(const adapt_arm_t *arm)
     /* Few batches know their own scatter badly: Student's quantile over the normal one. */
     int freedom = count - 2 * trim - 1;
     double student = freedom > 0 ? 1 + ADAPT_STUDENT / freedom : 1;
-    double correlated =
-        correlation_factor(arm, sorted[trim], sorted[count - 1 - trim], winsorised, squares);
+    /* Batches that resemble their neighbours understate the error of their mean. */
+    double r = correlation(arm, sorted[trim], sorted[count - 1 - trim], winsorised, squares);
+    double correlated = sqrt((1 + r) / (1 - r));
     return (adapt_estimate_t){
         .mean = trimmed,
         .error = adapt_max(student * correlated * sqrt(variance / count) / kept, ADAPT_ERROR_FLOOR),
         .spread = sqrt(variance),
+        .correlation = r,
     };
 }
 

@@ -27,6 +27,7 @@ void adapt_change_search(adapt_state_t *state, double change)
         state->base_limit, from, change, state->change.spread);
     adapt_goal_restore(state, change);
     adapt_change_forget(state);
+    state->pace.pace_ns /= ADAPT_PACE_DISTRUST;
     adapt_search_begin(state, from);
 }
 
@@ -97,7 +98,8 @@ bool adapt_change_is_suspected(adapt_state_t *state, adapt_estimate_t rate)
     adapt_change_t *change = &state->change;
     if (!change->known)
         return false;
-    double deviation = adapt_clamp((rate.mean - change->slow) / rate.error, -4, 4);
+    double deviation = adapt_clamp(
+        (rate.mean - change->slow) / adapt_max(rate.error, ADAPT_SHIFT_ERROR_MIN), -4, 4);
     change->rise = adapt_max(change->rise + deviation - ADAPT_SHIFT_SLACK, 0);
     change->fall = adapt_max(change->fall - deviation - ADAPT_SHIFT_SLACK, 0);
     if (change->rise < ADAPT_SHIFT_ALARM && change->fall < ADAPT_SHIFT_ALARM)

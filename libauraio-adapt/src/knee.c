@@ -89,9 +89,23 @@ static void start(adapt_state_t *state, adapt_probe_t probe)
 
 static void pair(adapt_paired_t *paired, double difference, double variance)
 {
-    paired->weight = ADAPT_PROBE_DECAY * paired->weight + 1 / variance;
-    paired->weighted = ADAPT_PROBE_DECAY * paired->weighted + difference / variance;
+    const double keep = ADAPT_PROBE_DECAY;
+    paired->weight = keep * paired->weight + 1;
+    paired->weight_squares = keep * keep * paired->weight_squares + 1;
+    paired->weighted = keep * paired->weighted + difference;
+    paired->variance += (variance - paired->variance) / paired->weight;
     paired->cycles++;
+}
+
+static double paired_mean(const adapt_paired_t *paired)
+{
+    return paired->weight > 0 ? paired->weighted / paired->weight : 0;
+}
+
+static double paired_error(const adapt_paired_t *paired)
+{
+    return paired->weight > 0 ? sqrt(paired->variance * paired->weight_squares) / paired->weight
+                              : 1;
 }
 
 static void search_here(adapt_state_t *state, double gain, double error)
@@ -108,9 +122,9 @@ static bool gain_above(adapt_state_t *state)
     int above = limit_above(state);
     if (knee->up.cycles < 2 || above <= state->base_limit)
         return false;
-    double gain = knee->up.weighted / knee->up.weight, error = 1 / sqrt(knee->up.weight);
+    double gain = paired_mean(&knee->up), error = paired_error(&knee->up);
     double distance = log((double)above / state->base_limit);
-    if (gain - ADAPT_Z_STRICT * error > ADAPT_ELASTICITY_STEEP * distance) {
+    if (gain - ADAPT_Z_STEEP * error > ADAPT_ELASTICITY_STEEP * distance) {
         search_here(state, gain, error);
         return true;
     }
@@ -129,7 +143,7 @@ static bool surplus_below(adapt_state_t *state)
     int below = limit_below(state);
     if (knee->down.cycles < 2 || below >= state->base_limit)
         return false;
-    double gain = knee->down.weighted / knee->down.weight, error = 1 / sqrt(knee->down.weight);
+    double gain = paired_mean(&knee->down), error = paired_error(&knee->down);
     double deficit = adapt_max(knee->deficit - gain, 0);
     if (deficit + ADAPT_Z_DOWN * hypot(error, state->search.best_error) >= knee->deficit_allowed)
         return false;
@@ -151,8 +165,7 @@ static bool judge_probe(adapt_state_t *state, adapt_estimate_t after)
     knee->probed_kind = ADAPT_PROBE_NONE;
 
     if (kind == ADAPT_PROBE_WIDE) {
-        double sure = difference - ADAPT_Z_PROBE * sqrt(variance);
-        if (sure <= ADAPT_WIDE_GAIN || sure <= state->goal.elasticity * log(2))
+        if (difference - ADAPT_Z_STEEP * sqrt(variance) <= knee->deficit_allowed)
             return false;
         knee->wide_gap = ADAPT_WIDE_GAP;
         search_here(state, difference, sqrt(variance));
@@ -160,6 +173,17 @@ static bool judge_probe(adapt_state_t *state, adapt_estimate_t after)
     }
     pair(kind == ADAPT_PROBE_UP ? &knee->up : &knee->down, difference, variance);
     return gain_above(state) || surplus_below(state);
+}
+
+/* Whether it is known that less depth would lose too much. */
+static bool is_settled(const adapt_state_t *state)
+{
+    const adapt_knee_t *knee = &state->knee;
+    if (limit_below(state) >= state->base_limit)
+        return true;
+    double deficit = knee->deficit - paired_mean(&knee->down);
+    double error = hypot(paired_error(&knee->down), state->search.best_error);
+    return knee->down.cycles >= 2 && deficit - error > knee->deficit_allowed;
 }
 
 /* What the next arm is. */
@@ -190,21 +214,36 @@ static adapt_probe_t next_probe(adapt_state_t *state, double p99_ns, double shar
         return ADAPT_PROBE_NONE;
     }
     knee->gap_left = knee->gap - 1;
-    if (knee->turn % 4 == 3 && knee->gap < ADAPT_PROBE_GAP_MAX)
+    int gap_max = is_settled(state) ? ADAPT_PROBE_GAP_MAX : ADAPT_PROBE_GAP_UNSETTLED;
+    if (knee->turn >= ADAPT_PROBE_TURN && knee->gap < gap_max)
         knee->gap *= 2;
-    bool prefer_up = ++knee->turn % 2 != 0;
+    bool prefer_up = ++knee->turn % ADAPT_PROBE_TURN == 1;
     if (can_up && (prefer_up || !can_down))
         return ADAPT_PROBE_UP;
     return can_down ? ADAPT_PROBE_DOWN : ADAPT_PROBE_NONE;
 }
 
+/* A probe that loses far more than is allowed need not be measured to the end. */
+static bool probe_is_hopeless(const adapt_state_t *state)
+{
+    if (state->knee.probe != ADAPT_PROBE_DOWN)
+        return false;
+    adapt_estimate_t rate = adapt_arm_rate(&state->arm);
+    double loss = state->knee.base.mean - rate.mean;
+    return loss - ADAPT_Z_STEEP * hypot(rate.error, state->knee.base.error) >
+           state->knee.deficit_allowed;
+}
+
 static bool arm_is_complete(const adapt_state_t *state)
 {
     const adapt_arm_t *arm = &state->arm;
+    if (state->goal.target_ns == 0 && probe_is_hopeless(state))
+        return true;
     int needed = state->mode == ADAPT_AT_TARGET ? ADAPT_TARGET_BATCHES : ADAPT_KNEE_BATCHES;
-    if (state->knee.probe == ADAPT_PROBE_WIDE && adapt_arm_rate(arm).error < ADAPT_WIDE_ERROR)
-        needed = 6;
     if (arm->closed < adapt_pace_batches(state, needed))
+        return false;
+    if (state->mode == ADAPT_AT_KNEE && arm->last_ns - arm->begin_ns < ADAPT_SEARCH_NS &&
+        adapt_arm_rate(arm).error > ADAPT_KNEE_ERROR)
         return false;
     if (state->goal.target_ns == 0)
         return true;

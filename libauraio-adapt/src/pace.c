@@ -33,6 +33,17 @@ bool adapt_pace_learn(adapt_state_t *state)
     return true;
 }
 
+/* The arm merged its batches because they were too short for the device: later arms begin with
+ * batches as long. */
+void adapt_pace_keep(adapt_state_t *state)
+{
+    const adapt_arm_t *arm = &state->arm;
+    assert(arm->count > 0);
+    int64_t time_ns = (arm->last_ns - arm->begin_ns) / arm->count;
+    if (time_ns > state->pace.pace_ns && (double)time_ns < ADAPT_PACE_MAX_NS)
+        state->pace.pace_ns = time_ns;
+}
+
 /* Slices may end; a pace that is no longer needed fades, and one that is needed comes back with the
  * next stall. */
 void adapt_pace_fade(adapt_state_t *state, adapt_estimate_t rate)

@@ -104,7 +104,7 @@ static void choose(adapt_state_t *state)
         start_arm(state, middle, AURAIO_ADAPT_CAUSE_REFINE, 0, 0);
         return;
     }
-    double chosen = ceil(highest * cbrt(lowest / highest) - 0.1);
+    double chosen = ceil(sqrt(lowest * highest) - 0.1);
     cruise(state, adapt_clamp_limit(state, nearest_int(chosen)), ADAPT_AT_KNEE);
 }
 
@@ -145,7 +145,7 @@ static verdict_t judge_up(const adapt_state_t *state, adapt_estimate_t rate, dou
     if (arm->closed >= adapt_pace_batches(state, ADAPT_SEARCH_BATCHES_MIN) &&
         gain + ADAPT_Z_STRICT * error < wanted)
         return STOP;
-    if (arm->closed >= ADAPT_SEARCH_BATCHES_MAX)
+    if (rate.error < ADAPT_SEARCH_ERROR || arm->closed >= ADAPT_SEARCH_BATCHES_MAX)
         return gain > wanted ? CONTINUE : STOP;
     return UNDECIDED;
 }
@@ -166,7 +166,7 @@ static verdict_t judge_down(const adapt_state_t *state, adapt_estimate_t rate, d
         verdict = CONTINUE;
     else if (loss - ADAPT_Z * error > allowed)
         verdict = STOP;
-    else if (arm->closed >= ADAPT_SEARCH_BATCHES_MAX)
+    else if (rate.error < ADAPT_SEARCH_ERROR || arm->closed >= ADAPT_SEARCH_BATCHES_MAX)
         verdict = loss < allowed ? CONTINUE : STOP;
     /* Down from a violation, the first limit that keeps the target is the one looked for. */
     if (verdict != UNDECIDED && state->search.anchor.violating &&
@@ -233,7 +233,8 @@ static void after_up(adapt_state_t *state, const adapt_node_t *node, verdict_t v
         go_up(state, node, node->limit * 2, gain, error);
         return;
     }
-    if (can_grow && search->failures == 0) {
+    bool is_slow = state->arm.last_ns - state->arm.begin_ns > ADAPT_PLATEAU_NS;
+    if (can_grow && search->failures == 0 && !is_slow) {
         search->failures = 1;
         adapt_node_t anchor = search->anchor;
         go_up(state, &anchor, node->limit * 2, gain, error);

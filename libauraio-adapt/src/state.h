@@ -61,9 +61,10 @@ typedef struct adapt_arm {
 } adapt_arm_t;
 
 typedef struct adapt_estimate {
-    double mean;   /* trimmed mean of ln rate */
-    double error;  /* its standard error */
-    double spread; /* standard deviation of one batch */
+    double mean;        /* trimmed mean of ln rate */
+    double error;       /* its standard error */
+    double spread;      /* standard deviation of one batch */
+    double correlation; /* of batches with their neighbours */
 } adapt_estimate_t;
 
 typedef struct adapt_share_estimate {
@@ -86,14 +87,17 @@ void adapt_sort(double *values, int count);
 /* ---- cost */
 
 typedef struct adapt_cost {
-    double log_cost[ADAPT_CLASSES]; /* what is learned */
-    double cost[ADAPT_CLASSES];     /* exp of it: read for every completion */
-    uint32_t seen;                  /* bit set of classes that ever completed */
+    double cost[ADAPT_CLASSES];       /* in force: read for every completion */
+    double covariance[ADAPT_CLASSES]; /* of a class's share of a batch with the batch's slowness,
+                                         fading */
+    double variance[ADAPT_CLASSES];   /* of that share, fading alike */
+    uint32_t seen;                    /* bit set of classes that ever completed */
 } adapt_cost_t;
 
 void adapt_cost_init(adapt_cost_t *cost);
 int adapt_cost_class(unsigned kind, uint32_t size_bytes);
 void adapt_cost_learn(adapt_cost_t *cost, const adapt_arm_t *arm);
+void adapt_cost_adopt(adapt_cost_t *cost, const adapt_arm_t *arm);
 
 /* ---- search */
 
@@ -133,10 +137,13 @@ typedef enum adapt_probe {
     ADAPT_PROBE_WIDE
 } adapt_probe_t;
 
-/* Weighted differences of probe and base, fading. */
+/* Differences of probe and base, fading. Every pair counts the same: its own error is too uncertain
+ * to be its weight. */
 typedef struct adapt_paired {
     double weight;
+    double weight_squares;
     double weighted;
+    double variance; /* of a pair, smoothed */
     int cycles;
 } adapt_paired_t;
 
@@ -301,6 +308,7 @@ bool adapt_change_in_arm(adapt_state_t *state, adapt_estimate_t rate);
 bool adapt_change_is_suspected(adapt_state_t *state, adapt_estimate_t rate);
 void adapt_change_search(adapt_state_t *state, double change);
 bool adapt_pace_learn(adapt_state_t *state);
+void adapt_pace_keep(adapt_state_t *state);
 void adapt_pace_fade(adapt_state_t *state, adapt_estimate_t rate);
 int adapt_pace_batches(const adapt_state_t *state, int batches);
 void adapt_change_learn(adapt_state_t *state, adapt_estimate_t rate);

@@ -24,6 +24,8 @@
 /* A device that changes more slowly than its batches come; beyond this the arm says nothing anyway.
  */
 #define ADAPT_CORRELATION_MAX 0.8
+/* Batches that scatter and follow each other like this are merged until they are independent. */
+#define ADAPT_CORRELATION_HIGH 0.4
 /* No arm is trusted more than this: drift between two arms is never smaller. */
 #define ADAPT_ERROR_FLOOR 0.002
 /* Batches that scatter more, or whose mean ln rate leaves the rate of the whole arm by more, are
@@ -43,6 +45,8 @@
 /* Batches of an arm that follows a pace: each is a whole burst, and bursts resemble each other. */
 #define ADAPT_PACED_BATCHES 4
 #define ADAPT_PACE_FADE 0.9
+/* The batches in which a device changed scatter too: what they taught is mostly forgotten. */
+#define ADAPT_PACE_DISTRUST 4
 
 /* ---- comparisons */
 
@@ -66,7 +70,7 @@
 #define ADAPT_DOUBLING_GAIN_TWICE 1.5
 /* The limit chosen reaches this share of the best: 95 % wanted, the rest covers the error of the
  * best. */
-#define ADAPT_KNEE_SHARE 0.957
+#define ADAPT_KNEE_SHARE 0.953
 #define ADAPT_KNEE_SHARE_TARGET 0.985
 /* What may be missing from the best before more depth is taken, and must remain below it to take
  * less: -ln 0.95; with a target -ln 0.98. */
@@ -75,6 +79,9 @@
 /* Nodes that fall with depth by less than this many errors are noise around a plateau: they are
  * pooled. */
 #define ADAPT_POOL_Z 2.5
+/* Where an arm takes longer than this, the first doubling that fails ends the way up; wide probes
+ * look beyond it later. */
+#define ADAPT_PLATEAU_NS INT64_C(500000000)
 /* Batches before a doubling may be called failed, and at most. */
 #define ADAPT_SEARCH_BATCHES_MIN 12
 #define ADAPT_SEARCH_BATCHES_MAX 64
@@ -94,7 +101,7 @@
 /* A doubling that gains more than half of what it could is believed at once. */
 #define ADAPT_DOUBLING_STEEP 0.35
 /* The knee is known when its bounds are within this factor. */
-#define ADAPT_REFINE_RATIO 1.2
+#define ADAPT_REFINE_RATIO 1.15
 #define ADAPT_REFINE_MAX 4
 /* p99 aimed for between two measured limits: under the target by what an interpolation errs. */
 #define ADAPT_TARGET_AIM 0.92
@@ -106,6 +113,8 @@
 #define ADAPT_ELASTICITY_TARGET 0.015
 /* An elasticity like this is no knee at all: search again instead of stepping. */
 #define ADAPT_ELASTICITY_STEEP 0.4
+/* Asked after every probe for ever: three sigma. */
+#define ADAPT_Z_STEEP 3.0
 /* Probes: a quarter above, a fifth below: small enough to harm nobody, large enough to show. */
 #define ADAPT_PROBE_UP_DIVISOR 4
 #define ADAPT_PROBE_DOWN_DIVISOR 5
@@ -113,11 +122,15 @@
 #define ADAPT_PROBE_DECAY 0.9
 #define ADAPT_PROBE_GAP_MAX 16
 #define ADAPT_CONVERGED_GAP 8
-#define ADAPT_WIDE_GAP 16
-#define ADAPT_WIDE_GAP_MAX 256
-#define ADAPT_WIDE_GAIN 0.05
+#define ADAPT_WIDE_GAP 64
+#define ADAPT_WIDE_GAP_MAX 1024
 #define ADAPT_KNEE_BATCHES 12
-#define ADAPT_WIDE_ERROR 0.015
+/* An arm goes on until it is known this well, or for ADAPT_SEARCH_NS. */
+#define ADAPT_KNEE_ERROR 0.015
+/* While it isn't settled whether less depth would do, probes stay this frequent. */
+#define ADAPT_PROBE_GAP_UNSETTLED 2
+/* One probe in so many looks above: those below cost no latency. */
+#define ADAPT_PROBE_TURN 4
 
 /* ---- cruise at a target */
 
@@ -164,6 +177,8 @@
 #define ADAPT_SHIFT_WEIGHT 0.0625
 #define ADAPT_SHIFT_SLACK 0.7
 #define ADAPT_SHIFT_ALARM 5.0
+/* Shifts are counted in errors, but of no less than this. */
+#define ADAPT_SHIFT_ERROR_MIN 0.01
 
 /* ---- exogenous latency */
 
