@@ -19,6 +19,7 @@ static void forget_probes(adapt_knee_t *knee)
     knee->turn = 0;
     knee->gap = 1;
     knee->gap_left = 0;
+    knee->repeat_up = false;
 }
 
 void adapt_cruise_begin(adapt_state_t *state, int limit, adapt_mode_t mode)
@@ -27,7 +28,7 @@ void adapt_cruise_begin(adapt_state_t *state, int limit, adapt_mode_t mode)
     assert(mode != ADAPT_SEARCHING);
     state->mode = mode;
     knee->wide_gap = ADAPT_WIDE_GAP;
-    knee->wide_count = 0;
+    knee->since_wide = 0;
     adapt_cruise_move(state, limit);
     knee->step = state->base_limit / 16 > 1 ? state->base_limit / 16 : 1;
 }
@@ -108,6 +109,17 @@ static double paired_error(const adapt_paired_t *paired)
                               : 1;
 }
 
+/* Whether it is known that less depth would lose too much. */
+static bool is_settled(const adapt_state_t *state)
+{
+    const adapt_knee_t *knee = &state->knee;
+    if (limit_below(state) >= state->base_limit)
+        return true;
+    double deficit = knee->deficit - paired_mean(&knee->down);
+    double error = hypot(paired_error(&knee->down), state->search.best_error);
+    return knee->down.cycles >= 2 && deficit - error > knee->deficit_allowed;
+}
+
 static void search_here(adapt_state_t *state, double gain, double error)
 {
     adapt_journal_add(state, AURAIO_ADAPT_CAUSE_GAIN, state->base_limit, state->base_limit, gain,
@@ -120,7 +132,7 @@ static bool gain_above(adapt_state_t *state)
 {
     adapt_knee_t *knee = &state->knee;
     int above = limit_above(state);
-    if (knee->up.cycles < 2 || above <= state->base_limit)
+    if (knee->up.cycles < 1 || above <= state->base_limit)
         return false;
     double gain = paired_mean(&knee->up), error = paired_error(&knee->up);
     double distance = log((double)above / state->base_limit);
@@ -128,10 +140,14 @@ static bool gain_above(adapt_state_t *state)
         search_here(state, gain, error);
         return true;
     }
-    double sure = adapt_max(gain - ADAPT_Z_PROBE * error,
-                            knee->deficit - ADAPT_Z_PROBE * state->search.best_error);
-    if (sure <= knee->deficit_allowed || gain < state->goal.elasticity * distance)
+    bool promising = gain - error > ADAPT_GAIN_SHARE * knee->deficit_allowed;
+    bool worth_it = gain - ADAPT_Z_PROBE * error > ADAPT_GAIN_SHARE * knee->deficit_allowed;
+    bool short_of_best = gain > 0 && knee->deficit - ADAPT_Z_PROBE * state->search.best_error >
+                                         knee->deficit_allowed;
+    if (knee->up.cycles < 2 || !(worth_it || short_of_best)) {
+        knee->repeat_up = promising;
         return false;
+    }
     adapt_increase(state, above, AURAIO_ADAPT_CAUSE_GAIN);
     return true;
 }
@@ -175,17 +191,6 @@ static bool judge_probe(adapt_state_t *state, adapt_estimate_t after)
     return gain_above(state) || surplus_below(state);
 }
 
-/* Whether it is known that less depth would lose too much. */
-static bool is_settled(const adapt_state_t *state)
-{
-    const adapt_knee_t *knee = &state->knee;
-    if (limit_below(state) >= state->base_limit)
-        return true;
-    double deficit = knee->deficit - paired_mean(&knee->down);
-    double error = hypot(paired_error(&knee->down), state->search.best_error);
-    return knee->down.cycles >= 2 && deficit - error > knee->deficit_allowed;
-}
-
 /* What the next arm is. */
 static adapt_probe_t next_probe(adapt_state_t *state, double p99_ns, double share)
 {
@@ -203,21 +208,27 @@ static adapt_probe_t next_probe(adapt_state_t *state, double p99_ns, double shar
     /* On the edge of the target neither direction is of use. */
     if (has_target && p99_ns > ADAPT_TARGET_AIM * target_ns && share < 1.15 * goal->allowed)
         return ADAPT_PROBE_NONE;
-    if (++knee->wide_count >= knee->wide_gap && can_wide) {
-        knee->wide_count = 0;
+    knee->since_wide += state->arm.samples;
+    if (can_wide && knee->since_wide >= (int64_t)knee->wide_gap * state->base_limit) {
+        knee->since_wide = 0;
         if (knee->wide_gap < ADAPT_WIDE_GAP_MAX)
             knee->wide_gap *= 2;
         return ADAPT_PROBE_WIDE;
+    }
+    if (can_up && knee->repeat_up) {
+        knee->repeat_up = false;
+        return ADAPT_PROBE_UP;
     }
     if (knee->gap_left > 0) {
         knee->gap_left--;
         return ADAPT_PROBE_NONE;
     }
     knee->gap_left = knee->gap - 1;
-    int gap_max = is_settled(state) ? ADAPT_PROBE_GAP_MAX : ADAPT_PROBE_GAP_UNSETTLED;
+    bool settled = is_settled(state);
+    int gap_max = settled ? ADAPT_PROBE_GAP_MAX : ADAPT_PROBE_GAP_UNSETTLED;
     if (knee->turn >= ADAPT_PROBE_TURN && knee->gap < gap_max)
         knee->gap *= 2;
-    bool prefer_up = ++knee->turn % ADAPT_PROBE_TURN == 1;
+    bool prefer_up = ++knee->turn % (settled ? 2 : ADAPT_PROBE_TURN) == 1;
     if (can_up && (prefer_up || !can_down))
         return ADAPT_PROBE_UP;
     return can_down ? ADAPT_PROBE_DOWN : ADAPT_PROBE_NONE;
@@ -242,7 +253,8 @@ static bool arm_is_complete(const adapt_state_t *state)
     int needed = state->mode == ADAPT_AT_TARGET ? ADAPT_TARGET_BATCHES : ADAPT_KNEE_BATCHES;
     if (arm->closed < adapt_pace_batches(state, needed))
         return false;
-    if (state->mode == ADAPT_AT_KNEE && arm->last_ns - arm->begin_ns < ADAPT_SEARCH_NS &&
+    if (state->mode == ADAPT_AT_KNEE && !is_settled(state) &&
+        arm->last_ns - arm->begin_ns < ADAPT_SEARCH_NS &&
         adapt_arm_rate(arm).error > ADAPT_KNEE_ERROR)
         return false;
     if (state->goal.target_ns == 0)
@@ -265,7 +277,8 @@ void adapt_cruise_evaluate(adapt_state_t *state)
         return;
     if (adapt_change_in_batches(state))
         return;
-    if (arm->count < adapt_pace_batches(state, 6) || !arm_is_complete(state))
+    int batches_min = knee->probe == ADAPT_PROBE_WIDE ? ADAPT_PACED_BATCHES : 6;
+    if (arm->count < adapt_pace_batches(state, batches_min) || !arm_is_complete(state))
         return;
 
     adapt_estimate_t rate = adapt_arm_rate(arm);
@@ -297,8 +310,7 @@ void adapt_cruise_evaluate(adapt_state_t *state)
     if (suspected) {
         knee->gap = 1;
         knee->gap_left = 0;
-        knee->wide_gap = ADAPT_WIDE_GAP;
-        knee->wide_count = ADAPT_WIDE_GAP;
+        knee->repeat_up = true;
     }
     start(state, next_probe(state, p99_ns, share));
 }

@@ -156,7 +156,9 @@ typedef struct adapt_knee {
     adapt_paired_t up, down;
     int turn;          /* probes made */
     int gap, gap_left; /* base arms between probes */
-    int wide_gap, wide_count;
+    bool repeat_up;    /* the last probe above was promising: look again at once */
+    int wide_gap;      /* completions between wide probes, in limits */
+    int64_t since_wide;
     int step;               /* additive increase */
     double deficit;         /* ln of the best throughput over that of the base limit */
     double deficit_allowed; /* what it may be */

@@ -77,10 +77,13 @@ static void decrease(adapt_state_t *state, int old_limit, double factor,
         return;
     }
 
-    int limit = (int)(old_limit * factor);
+    int limit = (int)(old_limit * factor + 0.5);
     limit = adapt_clamp_limit(state, limit < old_limit ? limit : old_limit - 1);
     adapt_journal_add(state, cause, state->base_limit, limit, 0, 0);
-    hold_below(target, old_limit);
+    /* A debt was paid slowly and is repaid slowly: the account itself says when to increase again.
+     */
+    if (cause != AURAIO_ADAPT_CAUSE_DEBT)
+        hold_below(target, old_limit);
     target->debt = 0;
     state->knee.step = 1;
     state->mode = ADAPT_AT_TARGET;
@@ -189,8 +192,7 @@ void adapt_target_cruise(adapt_state_t *state, double p99_ns, double share)
         adapt_start_arm(state, base, adapt_batch_size_for(base));
         return;
     }
-    bool calm = share < ADAPT_CALM * goal->allowed && target->debt <= -0.3 * cap &&
-                p99_ns < ADAPT_TARGET_AIM * target_ns;
+    bool calm = share < ADAPT_CALM * goal->allowed && target->debt <= -0.3 * cap;
     if (!calm) {
         adapt_start_arm(state, base, adapt_batch_size_for(base));
         return;

@@ -122,8 +122,12 @@
 #define ADAPT_PROBE_DECAY 0.9
 #define ADAPT_PROBE_GAP_MAX 16
 #define ADAPT_CONVERGED_GAP 8
-#define ADAPT_WIDE_GAP 64
-#define ADAPT_WIDE_GAP_MAX 1024
+/* A wide probe takes some 8 limits of completions, at twice the latency: less than one in a
+ * hundred, or it would make the p99. */
+#define ADAPT_WIDE_GAP 1200
+#define ADAPT_WIDE_GAP_MAX 20000
+/* A quarter more depth that gains this share of what may be missing: the rest lies beyond it. */
+#define ADAPT_GAIN_SHARE 0.5
 #define ADAPT_KNEE_BATCHES 12
 /* An arm goes on until it is known this well, or for ADAPT_SEARCH_NS. */
 #define ADAPT_KNEE_ERROR 0.015
@@ -136,7 +140,7 @@
 
 /* Share of the allowed exceedance aimed for: what is left pays for probes and for the next
  * disturbance. */
-#define ADAPT_BUDGET 0.9
+#define ADAPT_BUDGET 0.85
 /* Exceedances of a lightly loaded device come in bursts: the binomial error times this. */
 #define ADAPT_FREE_CLUSTER 2.0
 #define ADAPT_TARGET_BATCHES 8
@@ -150,7 +154,7 @@
 #define ADAPT_HALF_OVER 0.5
 #define ADAPT_CUT_HALF 0.5
 #define ADAPT_CUT_GROSS 0.7
-#define ADAPT_CUT_DEBT 0.85
+#define ADAPT_CUT_DEBT 0.9
 #define ADAPT_CUT_MIN 0.6
 #define ADAPT_CUT_MAX 0.9
 #define ADAPT_CEILING 0.95
