@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a ring needs of the thing that does its I/O. One object per ring. "Locked" calls are serialised by the ring (its
- * lock, or its owning thread); the others may run at the same time as them and as each other.
+ * What a ring needs of the thing that does its I/O. One object per ring. "Locked" calls are serialised by the
+ * ring (its lock, or its owning thread); the others may run at the same time as them and as each other.
  */
 #ifndef AURAIO_RING_BACKEND_H
 #define AURAIO_RING_BACKEND_H
@@ -16,11 +16,17 @@ struct backend_config {
     bool owned;      /* used by the thread that opens it only */
     bool sqpoll;
     int sqpoll_idle_ms;
-    int workers;     /* bound of kernel worker threads */
+    int workers; /* bound of kernel worker threads */
 };
 
 /* Keys of completions that are no operation: below 1 << SLOT_INDEX_BITS, which no handle is. */
-enum { BACKEND_KEY_CANCEL = 1, BACKEND_KEY_DOORBELL, BACKEND_KEY_TIMER, BACKEND_KEY_TIMER_UPDATE, BACKEND_KEY_BELL };
+enum {
+    BACKEND_KEY_CANCEL = 1,
+    BACKEND_KEY_DOORBELL,
+    BACKEND_KEY_TIMER,
+    BACKEND_KEY_TIMER_UPDATE,
+    BACKEND_KEY_BELL
+};
 
 struct backend_event {
     uint64_t key;
@@ -28,8 +34,8 @@ struct backend_event {
     uint32_t more; /* the same key will complete again */
 };
 
-enum { /* how to push */
-    BACKEND_PUSH_LINK = 1u << 0, /* what is pushed next waits for this one */
+enum {                              /* how to push */
+       BACKEND_PUSH_LINK = 1u << 0, /* what is pushed next waits for this one */
 };
 
 /* How the slot's file and buffer are registered with this backend; -1: not. */
@@ -47,15 +53,17 @@ struct backend_wait {
 struct backend_ops {
     const char *name;
     int (*open)(const struct backend_config *config, struct backend **ret_backend);
-    void (*close)(struct backend *backend);   /* NULL ok */
-    void (*abandon)(struct backend *backend); /* in a forked child: let go without touching what the parent uses */
+    void (*close)(struct backend *backend); /* NULL ok */
+    void (*abandon)(
+        struct backend *backend); /* in a forked child: let go without touching what the parent uses */
 
     /* locked: fill and publish submissions */
     unsigned (*room)(const struct backend *backend);
-    void (*push)(struct backend *backend, const struct ring_slot *slot, struct backend_registered registered, unsigned how);
+    void (*push)(struct backend *backend, const struct ring_slot *slot, struct backend_registered registered,
+                 unsigned how);
     void (*push_cancel)(struct backend *backend, uint64_t key);
     void (*push_doorbell)(struct backend *backend);
-    void (*push_bell)(struct backend *backend, int fd);                       /* completes whenever fd is readable */
+    void (*push_bell)(struct backend *backend, int fd); /* completes whenever fd is readable */
     void (*push_timer)(struct backend *backend, int64_t at_ns, bool update); /* CLOCK_MONOTONIC */
     void (*publish)(struct backend *backend);
 
@@ -68,13 +76,14 @@ struct backend_ops {
     bool (*ready)(const struct backend *backend); /* something to reap */
     unsigned (*reap)(struct backend *backend, struct backend_event *events, unsigned max); /* locked */
 
-    int (*fd)(const struct backend *backend); /* readable while there is something to reap */
+    int (*fd)(const struct backend *backend);            /* readable while there is something to reap */
     int (*notify)(struct backend *backend, int eventfd); /* for owned ones, whose fd is of no use to epoll */
     unsigned (*features)(const struct backend *backend);
     int (*entries)(const struct backend *backend);
 
     /* locked (owned: by the owning thread) */
-    int (*set_buffers)(struct backend *backend, const struct iovec *iovs, unsigned count); /* count 0: forget them */
+    int (*set_buffers)(struct backend *backend, const struct iovec *iovs,
+                       unsigned count); /* count 0: forget them */
     int (*set_files)(struct backend *backend, const int *fds, unsigned count);
     int (*set_file)(struct backend *backend, unsigned index, int fd);
 };

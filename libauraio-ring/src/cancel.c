@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Stopping operations: what waits in a FIFO or for its predecessor finishes at once, what is in the kernel is asked to.
- * The kernel finds its target by handle, generation included, so a late cancel never hits another operation.
+ * Stopping operations: what waits in a FIFO or for its predecessor finishes at once, what is in the kernel is
+ * asked to. The kernel finds its target by handle, generation included, so a late cancel never hits another
+ * operation.
  */
 #include "ring-private.h"
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What kind of thing a descriptor is. A small cache answers for the hot path; it may be out of date, as descriptors are
- * closed and reused behind our back. So what depends on the kind for correctness (continuing a short transfer, waiting
- * for an O_NONBLOCK descriptor, what destroy cancels) asks the kernel, and the one thing the cache decides, what counts
- * against the limit, is verified before it could keep an operation from starting.
+ * What kind of thing a descriptor is. A small cache answers for the hot path; it may be out of date, as
+ * descriptors are closed and reused behind our back. So what depends on the kind for correctness (continuing
+ * a short transfer, waiting for an O_NONBLOCK descriptor, what destroy cancels) asks the kernel, and the one
+ * thing the cache decides, what counts against the limit, is verified before it could keep an operation from
+ * starting.
  */
 #include "ring-private.h"
 
@@ -25,7 +26,10 @@ static struct class_entry *cache_entry(struct ring *ring, int fd)
     return &ring->classes[(unsigned)fd % CLASS_CACHE];
 }
 
-static bool is_transfer(const struct ring_slot *slot) { return slot->op.opcode <= RING_OP_WRITEV; }
+static bool is_transfer(const struct ring_slot *slot)
+{
+    return slot->op.opcode <= RING_OP_WRITEV;
+}
 
 void ring_classify(struct ring *ring, struct ring_slot *slot)
 {
@@ -83,14 +87,16 @@ void ring_verify_classes(struct ring *ring)
         struct ring_slot *slots = slot_at(ring->slabs[i] << SLAB_SLOT_BITS);
         for (int place = 0; place < SLAB_SLOTS; place++) {
             struct ring_slot *slot = &slots[place];
-            if (slot_state(slot) != SLOT_KERNEL || slot->slot_class != SLOT_STORAGE || slot->flags & SLOT_CLASS_SURE)
+            if (slot_state(slot) != SLOT_KERNEL || slot->slot_class != SLOT_STORAGE ||
+                slot->flags & SLOT_CLASS_SURE)
                 continue;
             if (slot->op.fd != last_fd) {
                 bool known;
                 last_fd = slot->op.fd;
                 last_class = class_of_fd(last_fd, &known);
                 if (known)
-                    *cache_entry(ring, last_fd) = (struct class_entry){.fd = last_fd, .slot_class = (uint8_t)last_class};
+                    *cache_entry(ring, last_fd) =
+                        (struct class_entry){.fd = last_fd, .slot_class = (uint8_t)last_class};
             }
             verify_slot(ring, slot, last_class);
         }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a completion means: the operation is finished, goes on (short transfer, degraded flag, emulated sync), is tried
- * again (EINTR, EAGAIN, what the exit of the submitting thread does to its operations), or waits for its predecessor in
- * a chain. Everything here runs with the ring's lock.
+ * What a completion means: the operation is finished, goes on (short transfer, degraded flag, emulated sync),
+ * is tried again (EINTR, EAGAIN, what the exit of the submitting thread does to its operations), or waits for
+ * its predecessor in a chain. Everything here runs with the ring's lock.
  */
 #include "kernel.h"
 #include "ring-private.h"
@@ -21,7 +21,10 @@ static bool is_read(const struct ring_slot *slot)
     return slot->op.opcode == RING_OP_READ || slot->op.opcode == RING_OP_READV;
 }
 
-static bool is_transfer(const struct ring_slot *slot) { return slot->op.opcode <= RING_OP_WRITEV; }
+static bool is_transfer(const struct ring_slot *slot)
+{
+    return slot->op.opcode <= RING_OP_WRITEV;
+}
 
 static bool is_vectored(const struct ring_slot *slot)
 {
@@ -73,11 +76,13 @@ static void add_sample(struct ring *ring, const struct ring_slot *slot)
         sample->latency_ns = ring->now_ns - slot->dispatch_ns;
         ring->latency_ns += (sample->latency_ns - ring->latency_ns) / 8;
     }
-    atomic_store_explicit(&ring->ops_completed, atomic_load_explicit(&ring->ops_completed, memory_order_relaxed) + 1,
+    atomic_store_explicit(&ring->ops_completed,
+                          atomic_load_explicit(&ring->ops_completed, memory_order_relaxed) + 1,
                           memory_order_relaxed);
     if (moved)
         atomic_store_explicit(&ring->bytes_transferred,
-                              atomic_load_explicit(&ring->bytes_transferred, memory_order_relaxed) + slot->result,
+                              atomic_load_explicit(&ring->bytes_transferred, memory_order_relaxed) +
+                                  slot->result,
                               memory_order_relaxed);
     if (ring->sample_count == BATCH_MAX)
         ring_report_samples(ring);
@@ -129,7 +134,8 @@ void ring_finish(struct ring *ring, struct ring_slot *slot, int64_t result)
 
 /* ------------------------------------------------------------------- judge */
 
-/* Replace or drop one RWF_* flag that the kernel refused, the least valuable first. False: nothing left to give up. */
+/* Replace or drop one RWF_* flag that the kernel refused, the least valuable first. False: nothing left to
+ * give up. */
 static bool degrade(struct ring_slot *slot, int64_t result)
 {
     struct ring_op *op = &slot->op;
@@ -154,7 +160,8 @@ static bool degrade(struct ring_slot *slot, int64_t result)
     return false;
 }
 
-/* No data without waiting: for an O_NONBLOCK descriptor that can be polled, wait for readiness; else let a worker wait. */
+/* No data without waiting: for an O_NONBLOCK descriptor that can be polled, wait for readiness; else let a
+ * worker wait. */
 static enum verdict judge_eagain(struct ring *ring, struct ring_slot *slot)
 {
     if (slot->op.rw_flags & RWF_NOWAIT || !is_transfer(slot))
@@ -180,7 +187,8 @@ static enum verdict judge_error(struct ring *ring, struct ring_slot *slot, int64
         if (slot->chain_before)
             return HOLD;
         return slot->tries++ < TRIES_MAX ? AGAIN : FINISH;
-    case -EFAULT: /* a bad address, or the thread that submitted it has ended: the second time it is the address */
+    case -EFAULT: /* a bad address, or the thread that submitted it has ended: the second time it is the
+                     address */
         return slot->tries++ == 0 ? AGAIN : FINISH;
     case -EOPNOTSUPP:
     case -EINVAL:
@@ -221,7 +229,8 @@ static int advance_vector(struct ring_slot *slot)
 static enum verdict judge_transfer(struct ring *ring, struct ring_slot *slot, int64_t moved)
 {
     slot->done += (uint64_t)moved;
-    if (moved == 0 || slot->op.offset < 0 || slot->op.rw_flags & RWF_NOWAIT || slot->done >= total_bytes(slot))
+    if (moved == 0 || slot->op.offset < 0 || slot->op.rw_flags & RWF_NOWAIT ||
+        slot->done >= total_bytes(slot))
         return FINISH;
     if (ring_reclassify(ring, slot) != SLOT_STORAGE || at_end_of_file(slot))
         return FINISH;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Timeouts of operations: a heap by deadline, and one kernel timer set to the earliest, whose completion wakes whoever
- * waits and makes the poll descriptor readable. It covers the time in the FIFO as well as the time in the kernel.
+ * Timeouts of operations: a heap by deadline, and one kernel timer set to the earliest, whose completion
+ * wakes whoever waits and makes the poll descriptor readable. It covers the time in the FIFO as well as the
+ * time in the kernel.
  */
 #include "ring-private.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From accepted to the kernel: what is within the limit is pushed at once, the rest waits in a FIFO and follows as
- * completions come in. Everything here runs with the ring's lock.
+ * From accepted to the kernel: what is within the limit is pushed at once, the rest waits in a FIFO and
+ * follows as completions come in. Everything here runs with the ring's lock.
  */
 #include "ring-private.h"
 
@@ -9,7 +9,8 @@
 #include <errno.h>
 #include <unistd.h>
 
-/* Give every operation that was pushed since the last time its dispatch time: one clock read for all of them. */
+/* Give every operation that was pushed since the last time its dispatch time: one clock read for all of them.
+ */
 void ring_stamp(struct ring *ring)
 {
     if (!ring->unstamped.head)
@@ -83,9 +84,10 @@ static void push_slot(struct ring *ring, struct ring_slot *slot, unsigned how)
 }
 
 /*
- * Push a chain so that the kernel runs it in order. The kernel forgets links at the end of what one call hands over, so
- * a chain goes step by step, driven from here, while a call under way could stop in its middle (a waiter that hands
- * over what it counted before, the SQPOLL thread, a full queue), and when a step runs outside the kernel.
+ * Push a chain so that the kernel runs it in order. The kernel forgets links at the end of what one call
+ * hands over, so a chain goes step by step, driven from here, while a call under way could stop in its middle
+ * (a waiter that hands over what it counted before, the SQPOLL thread, a full queue), and when a step runs
+ * outside the kernel.
  */
 static void push_chain(struct ring *ring, struct ring_slot *first, int count)
 {
@@ -131,8 +133,8 @@ void ring_admit(struct ring *ring, struct ring_slot *first, int count)
     first->room = (uint32_t)count;
     slot_set_state(first, SLOT_QUEUED);
     slot_list_append(&ring->queued[lane], first);
-    /* The limit may be taken by operations that only look like storage because their descriptor number was that of a
-     * file before. Looking costs a system call each, so it is spread over as many completions. */
+    /* The limit may be taken by operations that only look like storage because their descriptor number was
+     * that of a file before. Looking costs a system call each, so it is spread over as many completions. */
     if (lane == 0 && ring->unsure > 0 && ring->completions_since_look >= ring->limit) {
         ring_verify_classes(ring);
         ring_dispatch_queued(ring);
@@ -159,8 +161,8 @@ void ring_settle(struct ring *ring)
 {
     if (!ring->done.head)
         return;
-    /* Full barrier between the mark and the look at the sleepers: pairs with the one in ring_group_wait() between
-     * counting itself and looking for marks. */
+    /* Full barrier between the mark and the look at the sleepers: pairs with the one in ring_group_wait()
+     * between counting itself and looking for marks. */
     atomic_exchange(&ring->has_done, true);
     if (ring->local) { /* its only sleeper is who runs this, but for its poll descriptor */
         uint64_t one = 1;
@@ -178,7 +180,8 @@ void ring_dispatch_queued(struct ring *ring)
         return;
     for (int lane = 0; lane < 2; lane++) {
         struct ring_slot *first;
-        while ((first = ring->queued[lane].head) && fits(ring, lane, (int)first->room) && ring_make_room(ring, 1)) {
+        while ((first = ring->queued[lane].head) && fits(ring, lane, (int)first->room) &&
+               ring_make_room(ring, 1)) {
             slot_list_remove(&ring->queued[lane], first);
             push_admitted(ring, first, (int)first->room);
         }

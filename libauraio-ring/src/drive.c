@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Driving completions: copy a batch out of a ring with its lock, run the callbacks without, give the slots back. What
- * callbacks submit is handed over together when the batch ends.
+ * Driving completions: copy a batch out of a ring with its lock, run the callbacks without, give the slots
+ * back. What callbacks submit is handed over together when the batch ends.
  */
 #include "ring-private.h"
 
@@ -102,7 +102,10 @@ int group_flush_dirty(struct ring_group *group)
     return sum + each_in_bitmap(group, group->dirty, hand_over, NULL);
 }
 
-int ring_group_flush(struct ring_group *group) { return group_flush_dirty(group); }
+int ring_group_flush(struct ring_group *group)
+{
+    return group_flush_dirty(group);
+}
 
 /* ------------------------------------------------------------------- reap */
 
@@ -161,7 +164,8 @@ static void run_next_callback(struct frame *frame)
     ring_handle_t handle = slot_handle(slot);
     slot_set_state(slot, SLOT_CALLBACK);
     if (slot->op.callback)
-        slot->op.callback((struct auraio_request *)(uintptr_t)handle, (ssize_t)slot->result, slot->op.user_data);
+        slot->op.callback((struct auraio_request *)(uintptr_t)handle, (ssize_t)slot->result,
+                          slot->op.user_data);
 }
 
 static void retire_frame(struct ring *ring, struct frame *frame)
@@ -224,7 +228,10 @@ static int reap_one(struct ring *ring, void *unused)
     return ring_reap(ring);
 }
 
-int group_reap(struct ring_group *group) { return group_each_ring(group, reap_one, NULL); }
+int group_reap(struct ring_group *group)
+{
+    return group_each_ring(group, reap_one, NULL);
+}
 
 struct ring_thread *group_enter_driving(struct ring_group *group)
 {

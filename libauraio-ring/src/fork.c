@@ -12,7 +12,8 @@ _Atomic uint64_t *fork_page;
 static uint64_t identities; /* inherited by children: theirs are higher */
 static pthread_mutex_t identity_lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* The process-wide locks are taken across fork(), so that a child never inherits one that a lost thread holds. */
+/* The process-wide locks are taken across fork(), so that a child never inherits one that a lost thread
+ * holds. */
 static void lock_all(void)
 {
     pthread_mutex_lock(&identity_lock);

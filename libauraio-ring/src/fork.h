@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tells a process from the one it was forked from, at the cost of one load: a page that the kernel hands to children
- * as zeros (MADV_WIPEONFORK) holds the identity of the process; whoever is created remembers it.
+ * Tells a process from the one it was forked from, at the cost of one load: a page that the kernel hands to
+ * children as zeros (MADV_WIPEONFORK) holds the identity of the process; whoever is created remembers it.
  */
 #ifndef AURAIO_RING_FORK_H
 #define AURAIO_RING_FORK_H

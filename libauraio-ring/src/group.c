@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The table of rings: which ring a submission goes to, creating it on first use, accepting operations, and the end of
- * it all.
+ * The table of rings: which ring a submission goes to, creating it on first use, accepting operations, and
+ * the end of it all.
  */
 #include "numa.h"
 #include "ring-private.h"
@@ -35,7 +35,8 @@ static int rings_for(const struct ring_config *config, const struct topology *to
     if (count == 0)
         count = config->select == RING_SELECT_THREAD_LOCAL ? RINGS_MAX : topology_parallelism(topology);
     struct rlimit files;
-    if (config->ring_count == 0 && getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur / 2 < (rlim_t)count)
+    if (config->ring_count == 0 && getrlimit(RLIMIT_NOFILE, &files) == 0 &&
+        files.rlim_cur / 2 < (rlim_t)count)
         count = (int)(files.rlim_cur / 2);
     if (count > RINGS_MAX)
         count = RINGS_MAX;
@@ -67,7 +68,8 @@ static int node_of_ring(const struct ring_group *group, int index)
     const struct topology *topology = &group->topology;
     if (group->ring_count >= topology->cpu_count)
         return topology->cpus[index % topology->cpu_count].node;
-    return topology->cpus[((long)index * topology->cpu_count + group->ring_count - 1) / group->ring_count].node;
+    return topology->cpus[((long)index * topology->cpu_count + group->ring_count - 1) / group->ring_count]
+        .node;
 }
 
 /* Whether the kernel lets us, with the flags that will be used, before anybody relies on it. */
@@ -131,7 +133,8 @@ static int set_up(struct ring_group *group, const struct topology *topology)
     return rc < 0 ? rc : probe_backend(group);
 }
 
-int ring_group_create(const struct ring_config *config, const struct topology *topology, struct ring_group **ret_group)
+int ring_group_create(const struct ring_config *config, const struct topology *topology,
+                      struct ring_group **ret_group)
 {
     assert(config->queue_depth > 0 && config->limit > 0 && config->max_pending > 0);
     struct ring_group *group = calloc(1, sizeof(*group));
@@ -228,8 +231,8 @@ static bool is_full(const struct ring *ring)
 }
 
 /*
- * The ring of this CPU is full: look at a few others, starting after it, first on its node, then elsewhere. A bounded
- * look: when everything is full, the FIFO of the own ring is as good as any.
+ * The ring of this CPU is full: look at a few others, starting after it, first on its node, then elsewhere. A
+ * bounded look: when everything is full, the FIFO of the own ring is as good as any.
  */
 static int spill_from(struct ring_group *group, int index)
 {
@@ -413,7 +416,10 @@ static bool in_callback_of(const struct ring_group *group, const struct ring_thr
     return false;
 }
 
-bool ring_group_in_callback(const struct ring_group *group) { return in_callback_of(group, ring_thread()); }
+bool ring_group_in_callback(const struct ring_group *group)
+{
+    return in_callback_of(group, ring_thread());
+}
 
 /* Whether what was just accepted may wait to be handed over with what follows. With the ring's lock. */
 static bool may_hold_back(const struct ring *ring, const struct ring_thread *thread)
@@ -431,7 +437,8 @@ static bool may_hold_back(const struct ring *ring, const struct ring_thread *thr
 }
 
 /* After accepting: hand over now, or leave it to the end of the batch or the next drive. */
-static void settle_submission(struct ring *ring, const struct ring_thread *thread, bool held_back, bool activated)
+static void settle_submission(struct ring *ring, const struct ring_thread *thread, bool held_back,
+                              bool activated)
 {
     struct ring_group *group = ring->group;
     if (activated && atomic_load(&group->sleepers) > 0)
@@ -483,9 +490,15 @@ int ring_group_submit(struct ring_group *group, const struct ring_op *ops, int c
 
 /* ----------------------------------------------------------------- destroy */
 
-bool ring_group_is_own(const struct ring_group *group) { return fork_is_own(group->identity); }
+bool ring_group_is_own(const struct ring_group *group)
+{
+    return fork_is_own(group->identity);
+}
 
-void ring_group_shut_down(struct ring_group *group) { atomic_store(&group->shut_down, true); }
+void ring_group_shut_down(struct ring_group *group)
+{
+    atomic_store(&group->shut_down, true);
+}
 
 /* Stop what may wait for ever; with @meta also opens, which may wait for the other end of a FIFO. */
 static void stop_endless(struct ring *ring, bool meta)
@@ -518,8 +531,8 @@ static int stop_endless_here(struct ring *ring, void *meta)
 }
 
 /*
- * A ring whose owner lives, but does not use the library any more: only the owner could have its completions posted.
- * What was posted is delivered; the rest is torn down with the ring.
+ * A ring whose owner lives, but does not use the library any more: only the owner could have its completions
+ * posted. What was posted is delivered; the rest is torn down with the ring.
  */
 static void take_over(struct ring_group *group, struct ring *ring)
 {
@@ -581,7 +594,7 @@ void ring_group_destroy(struct ring_group *group)
         (void)group_each_ring(group, stop_endless_here, &meta);
         int64_t until_ns = ring_now_ns() + LOOK_AGAIN_NS, left_ns;
         while (ring_group_pending(group) > 0 && (left_ns = until_ns - ring_now_ns()) > 0)
-            (void)ring_group_wait(group, left_ns, false);
+            (void)ring_group_wait(group, left_ns, NULL);
     }
     group_free(group, false);
 }

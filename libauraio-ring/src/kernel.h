@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Kernel constants newer than the oldest headers and liburing (2.3) the library builds with. What they name is probed
- * at run time before use.
+ * Kernel constants newer than the oldest headers and liburing (2.3) the library builds with. What they name
+ * is probed at run time before use.
  */
 #ifndef AURAIO_RING_KERNEL_H
 #define AURAIO_RING_KERNEL_H

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Threads and their own rings (THREAD_LOCAL). A thread finds its ring through a one-entry cache. When a thread ends
- * with nothing pending its ring is left for the next thread; otherwise it takes its operations out of the kernel (what
- * a dying thread has there would be cancelled by the kernel) and leaves the ring as a shared one, which whoever drives
- * the group next completes.
+ * Threads and their own rings (THREAD_LOCAL). A thread finds its ring through a one-entry cache. When a
+ * thread ends with nothing pending its ring is left for the next thread; otherwise it takes its operations
+ * out of the kernel (what a dying thread has there would be cancelled by the kernel) and leaves the ring as a
+ * shared one, which whoever drives the group next completes.
  */
 #include "local.h"
 #include "ring-private.h"
@@ -23,8 +23,14 @@ static struct ring_group *alive; /* groups with local rings: a thread that ends 
 static pthread_key_t exit_key;
 static bool exit_key_made;
 
-void local_registry_lock(void) { pthread_mutex_lock(&registry_lock); }
-void local_registry_unlock(void) { pthread_mutex_unlock(&registry_lock); }
+void local_registry_lock(void)
+{
+    pthread_mutex_lock(&registry_lock);
+}
+void local_registry_unlock(void)
+{
+    pthread_mutex_unlock(&registry_lock);
+}
 
 struct ring_thread *ring_thread(void)
 {
@@ -36,8 +42,8 @@ struct ring_thread *ring_thread(void)
 /* ------------------------------------------------------------ end of a thread */
 
 /*
- * Wait until the kernel has nothing of this ring. What may wait for ever is cancelled, and goes back to the FIFO when it
- * says so: nobody asked for its end.
+ * Wait until the kernel has nothing of this ring. What may wait for ever is cancelled, and goes back to the
+ * FIFO when it says so: nobody asked for its end.
  */
 static void leave_kernel(struct ring *ring)
 {
@@ -46,8 +52,8 @@ static void leave_kernel(struct ring *ring)
     for (int i = 0; i < ring->slab_count; i++) {
         struct ring_slot *slots = slot_at(ring->slabs[i] << SLAB_SLOT_BITS);
         for (int place = 0; place < SLAB_SLOTS; place++)
-            if (slot_state(&slots[place]) == SLOT_KERNEL && ring_reclassify(ring, &slots[place]) != SLOT_STORAGE &&
-                ring_make_room(ring, 1))
+            if (slot_state(&slots[place]) == SLOT_KERNEL &&
+                ring_reclassify(ring, &slots[place]) != SLOT_STORAGE && ring_make_room(ring, 1))
                 ops->push_cancel(ring->backend, slot_handle(&slots[place]));
     }
     ring_stamp(ring);

@@ -8,7 +8,10 @@
 
 enum { BITS_PER_LONG = 8 * sizeof(unsigned long), POLICY_BITS = 64 * BITS_PER_LONG };
 
-bool ring_numa_available(void) { return numa_available() >= 0 && numa_max_node() > 0; }
+bool ring_numa_available(void)
+{
+    return numa_available() >= 0 && numa_max_node() > 0;
+}
 
 static bool node_bit(int node, unsigned long mask[64])
 {

@@ -2,7 +2,10 @@
 /* Placement without libnuma: the kernel's first-touch policy is what there is. */
 #include "numa.h"
 
-bool ring_numa_available(void) { return false; }
+bool ring_numa_available(void)
+{
+    return false;
+}
 
 void ring_numa_place(void *start, size_t size_bytes, int node)
 {
@@ -17,4 +20,7 @@ void ring_numa_prefer(int node, struct ring_numa_policy *ret_before)
     ret_before->changed = false;
 }
 
-void ring_numa_restore(const struct ring_numa_policy *before) { (void)before; }
+void ring_numa_restore(const struct ring_numa_policy *before)
+{
+    (void)before;
+}

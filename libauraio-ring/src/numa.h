@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the rings need of NUMA: put memory on a node. Two implementations, one of which is compiled: numa-libnuma.c and
- * numa-none.c. Placement is advice: failure is ignored, memory is then where the kernel puts it.
+ * What the rings need of NUMA: put memory on a node. Two implementations, one of which is compiled:
+ * numa-libnuma.c and numa-none.c. Placement is advice: failure is ignored, memory is then where the kernel
+ * puts it.
  */
 #ifndef AURAIO_RING_NUMA_H
 #define AURAIO_RING_NUMA_H

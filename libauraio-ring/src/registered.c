@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Registered buffers and files. The group holds the current table of each; a ring brings its backend up to date the
- * next time it needs to (its own thread must do that when it is local). Where the kernel refuses a registration on
- * another ring than the first, operations there use plain memory and plain descriptors: the table knows both.
+ * Registered buffers and files. The group holds the current table of each; a ring brings its backend up to
+ * date the next time it needs to (its own thread must do that when it is local). Where the kernel refuses a
+ * registration on another ring than the first, operations there use plain memory and plain descriptors: the
+ * table knows both.
  */
 #include "ring-private.h"
 
@@ -52,7 +53,8 @@ static void sync_buffers(struct ring *ring)
 static bool update_files(struct ring *ring, const struct file_table *from, const struct file_table *to)
 {
     for (unsigned i = 0; i < to->count; i++)
-        if (from->revisions[i] != to->revisions[i] && ring->group->ops->set_file(ring->backend, i, to->fds[i]) < 0)
+        if (from->revisions[i] != to->revisions[i] &&
+            ring->group->ops->set_file(ring->backend, i, to->fds[i]) < 0)
             return false;
     return true;
 }
@@ -250,14 +252,18 @@ void group_finish_unregister(struct ring_group *group)
 int ring_group_unregister_buffers(struct ring_group *group)
 {
     int active = BUFFERS_ACTIVE;
-    if (!atomic_compare_exchange_strong(&group->buffers_state, &active, BUFFERS_LEAVING) && active == BUFFERS_NONE)
+    if (!atomic_compare_exchange_strong(&group->buffers_state, &active, BUFFERS_LEAVING) &&
+        active == BUFFERS_NONE)
         return 0;
     group_finish_unregister(group);
     if (ring_group_in_callback(group))
         return 0;
-    enum { LOOK_AGAIN_NS = 10 * 1000 * 1000 }; /* users may finish on rings and threads that do not wake this one */
+    enum {
+        LOOK_AGAIN_NS = 10 * 1000 * 1000
+    }; /* users may finish on rings and threads that do not wake this one */
     while (atomic_load(&group->buffers_state) == BUFFERS_LEAVING) {
-        (void)ring_group_wait(group, LOOK_AGAIN_NS, true);
+        uint64_t wakes = ring_group_wakes(group);
+        (void)ring_group_wait(group, LOOK_AGAIN_NS, &wakes);
         group_finish_unregister(group);
     }
     return 0;

@@ -2,15 +2,15 @@
 /*
  * The model shared by the files of this folder.
  *
- * A *ring* owns slots, two FIFOs (storage above the limit; streams above what the completion queue can hold) and one
- * backend. Everything in it is guarded by its lock, or, for the ring of one thread (THREAD_LOCAL), belongs to that
- * thread. Fields marked "any" are read by others without either.
+ * A *ring* owns slots, two FIFOs (storage above the limit; streams above what the completion queue can hold)
+ * and one backend. Everything in it is guarded by its lock, or, for the ring of one thread (THREAD_LOCAL),
+ * belongs to that thread. Fields marked "any" are read by others without either.
  *
- * A *group* is the table of rings, created on first use, and what their users share: the bitmap of rings with work, the
- * driver, those who sleep. Who sleeps is told by group_wake_sleepers().
+ * A *group* is the table of rings, created on first use, and what their users share: the bitmap of rings with
+ * work, the driver, those who sleep. Who sleeps is told by group_wake_sleepers().
  *
- * A *frame* lives on the stack of a thread that runs a batch of callbacks, and is chained from its thread, so that a
- * call from inside a callback serves the rest of the batch first.
+ * A *frame* lives on the stack of a thread that runs a batch of callbacks, and is chained from its thread, so
+ * that a call from inside a callback serves the rest of the batch first.
  *
  * Lock order: group->rings_lock, ring->lock, group->tables_lock, ring->mail_lock, group->sleep_lock.
  */
@@ -24,16 +24,16 @@
 #include <pthread.h>
 
 enum {
-    BATCH_MAX = 64,        /* completions copied at a time */
-    BATCH_SHARED_MAX = 8,  /* the same while other threads wait for work */
-    BATCH_THRESHOLD = 32,  /* held-back submissions that go at once */
+    BATCH_MAX = 64,       /* completions copied at a time */
+    BATCH_SHARED_MAX = 8, /* the same while other threads wait for work */
+    BATCH_THRESHOLD = 32, /* held-back submissions that go at once */
     COMPLETIONS_MIN = 4096,
     COMPLETIONS_MAX = 65536,
     TRIES_MAX = 8,
     CLASS_CACHE = 64,
     BITMAP_BITS = 64,
     RINGS_MAX = 1024,
-    IDLE_SCANS = 16        /* sleepers that find a ring idle before it leaves the bitmap */
+    IDLE_SCANS = 16 /* sleepers that find a ring idle before it leaves the bitmap */
 };
 
 struct slot_list {
@@ -56,10 +56,10 @@ struct buffer_table {
 struct file_table {
     _Atomic int references;
     unsigned count;
-    int fd_limit;      /* slot_of_fd has an entry for every descriptor below */
-    int *fds;          /* of count slots, -1: empty */
+    int fd_limit;        /* slot_of_fd has an entry for every descriptor below */
+    int *fds;            /* of count slots, -1: empty */
     unsigned *revisions; /* of each slot: the same descriptor number may come to name another file */
-    int *slot_of_fd;   /* -1: not registered */
+    int *slot_of_fd;     /* -1: not registered */
 };
 
 struct ring {
@@ -67,14 +67,14 @@ struct ring {
     struct ring_group *group;
     int index;
     int node;
-    _Atomic bool local;      /* belongs to the thread `owner`; the lock is not used */
-    _Atomic uint64_t owner;  /* thread id; 0: none */
-    bool owner_drives;       /* the owner has polled or waited */
-    bool closing;            /* the owner is ending: nothing enters the kernel */
+    _Atomic bool local;     /* belongs to the thread `owner`; the lock is not used */
+    _Atomic uint64_t owner; /* thread id; 0: none */
+    bool owner_drives;      /* the owner has polled or waited */
+    bool closing;           /* the owner is ending: nothing enters the kernel */
     struct backend *backend;
-    int bell_fd;             /* local: wakes the owner; -1: none */
+    int bell_fd; /* local: wakes the owner; -1: none */
     bool bell_armed;
-    int notify_fd;           /* local: the poll descriptor; -1: none */
+    int notify_fd; /* local: the poll descriptor; -1: none */
 
     struct ring_slot *free;
     uint32_t *slabs;
@@ -91,8 +91,8 @@ struct ring {
     bool dirty;                 /* in the group's bitmap of rings with held-back submissions */
     bool active;                /* in the group's bitmap of rings with work */
     int idle_scans;
-    bool doorbell;              /* one is under way */
-    bool stop_owed;             /* a cancel that the kernel would not take yet */
+    bool doorbell;  /* one is under way */
+    bool stop_owed; /* a cancel that the kernel would not take yet */
 
     struct class_entry classes[CLASS_CACHE];
 
@@ -111,16 +111,16 @@ struct ring {
     struct ring_sample samples[BATCH_MAX];
     int sample_count;
 
-    pthread_mutex_t mail_lock;  /* local: cancels from other threads */
+    pthread_mutex_t mail_lock; /* local: cancels from other threads */
     ring_handle_t *mail;
     int mail_count, mail_room;
     _Atomic bool has_mail;
 
-    _Atomic int entering;       /* threads asleep in the backend, which may hand over what they counted before;
-                                   raised with the lock */
-    _Atomic int pending;        /* any: accepted, callback not returned */
-    _Atomic bool has_done;      /* any: done is not empty */
-    _Atomic int storage_in_kernel; /* any: copy of in_kernel[SLOT_STORAGE] */
+    _Atomic int entering;  /* threads asleep in the backend, which may hand over what they counted before;
+                              raised with the lock */
+    _Atomic int pending;   /* any: accepted, callback not returned */
+    _Atomic bool has_done; /* any: done is not empty */
+    _Atomic int storage_in_kernel;                    /* any: copy of in_kernel[SLOT_STORAGE] */
     _Atomic int64_t ops_completed, bytes_transferred; /* any */
 };
 
@@ -140,13 +140,13 @@ struct ring_group {
     pthread_mutex_t rings_lock;
     const struct backend_ops *ops;
     unsigned kernel_features;
-    _Atomic int entries;       /* smallest of the rings created */
+    _Atomic int entries; /* smallest of the rings created */
     _Atomic int refused_errno;
 
     _Atomic uint64_t active[RINGS_MAX / BITMAP_BITS];
     _Atomic uint64_t dirty[RINGS_MAX / BITMAP_BITS];
-    _Atomic uint64_t driver;   /* id of the thread that last drove completions */
-    _Atomic int sleepers;      /* threads blocked, or about to, in ring_group_wait() */
+    _Atomic uint64_t driver; /* id of the thread that last drove completions */
+    _Atomic int sleepers;    /* threads blocked, or about to, in ring_group_wait() */
     _Atomic uint64_t wake_count;
     _Atomic bool poll_fd_used;
     _Atomic bool shut_down;
@@ -154,10 +154,10 @@ struct ring_group {
     _Atomic uint64_t spills;
 
     pthread_mutex_t sleep_lock;
-    int wake_fd;               /* eventfd; -1 until somebody sleeps on more than one ring */
+    int wake_fd; /* eventfd; -1 until somebody sleeps on more than one ring */
     int epoll_fd;
-    int fd_sleepers;           /* blocked on wake_fd */
-    int fd_unacknowledged;     /* of them, those who were there at the last wake and have not left */
+    int fd_sleepers;       /* blocked on wake_fd */
+    int fd_unacknowledged; /* of them, those who were there at the last wake and have not left */
     uint64_t fd_wakes;
     bool wake_fd_full;
 
@@ -266,7 +266,10 @@ static inline void slot_list_remove(struct slot_list *list, struct ring_slot *sl
 }
 
 /* META goes with the streams: it does not count either. */
-static inline int slot_lane(const struct ring_slot *slot) { return slot->slot_class == SLOT_STORAGE ? 0 : 1; }
+static inline int slot_lane(const struct ring_slot *slot)
+{
+    return slot->slot_class == SLOT_STORAGE ? 0 : 1;
+}
 
 /* --------------------------------------------------------------- dispatch.c */
 
@@ -275,7 +278,8 @@ void ring_admit(struct ring *ring, struct ring_slot *first, int count);
 /* Back to the kernel, for a retry or a continuation. */
 void ring_again(struct ring *ring, struct ring_slot *slot);
 void ring_dispatch_queued(struct ring *ring);
-/* To be called where operations may have finished without a completion of the kernel: wakes whoever sleeps. */
+/* To be called where operations may have finished without a completion of the kernel: wakes whoever sleeps.
+ */
 void ring_settle(struct ring *ring);
 /* Room for @count submissions, made by handing over if need be. */
 bool ring_make_room(struct ring *ring, unsigned count);
@@ -356,7 +360,8 @@ void ring_hand_over(struct ring *ring);
 bool ring_mark_active(struct ring *ring);
 void ring_mark_dirty(struct ring *ring);
 
-/* Call @visit for every shared ring with work, and for the calling thread's own. Returns the sum of what it returns. */
+/* Call @visit for every shared ring with work, and for the calling thread's own. Returns the sum of what it
+ * returns. */
 int group_each_ring(struct ring_group *group, int (*visit)(struct ring *ring, void *context), void *context);
 
 /* -------------------------------------------------------------------- wait.c */

@@ -32,8 +32,8 @@ int ring_new(struct ring_group *group, int index, int node, struct ring **ret_ri
 }
 
 /*
- * Completions that may wait to be reaped at a time: one and one cancel for each operation in the kernel. Streams get
- * what storage leaves of it.
+ * Completions that may wait to be reaped at a time: one and one cancel for each operation in the kernel.
+ * Streams get what storage leaves of it.
  */
 static int completions_for(int queue_depth)
 {
@@ -171,7 +171,8 @@ static bool deadlines_are_valid(const struct ring *ring)
     return true;
 }
 
-/* Counters agree with the lists and with the slots' states. Between batches only: no callback of this ring runs. */
+/* Counters agree with the lists and with the slots' states. Between batches only: no callback of this ring
+ * runs. */
 bool ring_check(struct ring *ring)
 {
     ring_lock(ring);

@@ -18,8 +18,14 @@ static uint32_t retired_head;
 static uint32_t slabs_mapped; /* entries 1..slabs_mapped of the directory */
 static pthread_mutex_t directory_lock = PTHREAD_MUTEX_INITIALIZER;
 
-void slab_lock(void) { pthread_mutex_lock(&directory_lock); }
-void slab_unlock(void) { pthread_mutex_unlock(&directory_lock); }
+void slab_lock(void)
+{
+    pthread_mutex_lock(&directory_lock);
+}
+void slab_unlock(void)
+{
+    pthread_mutex_unlock(&directory_lock);
+}
 
 /* A number and its memory, recycled or new. Called with the lock held. */
 static int slab_take(uint32_t *ret_number, struct ring_slot **ret_slots)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reads affinity, NUMA nodes (sysfs) and the CPU quota of the cgroup (v2 cpu.max, v1 cpu.cfs_quota_us), each of which
- * may be missing: a container without /sys is one node, no quota.
+ * Reads affinity, NUMA nodes (sysfs) and the CPU quota of the cgroup (v2 cpu.max, v1 cpu.cfs_quota_us), each
+ * of which may be missing: a container without /sys is one node, no quota.
  */
 #include <auraio-ring/topology.h>
 
@@ -122,7 +122,8 @@ static int quota_of_group(const char *root, bool v2, const char *group)
     long long quota_us, period_us;
     if (v2) {
         snprintf(path, sizeof(path), "/sys/fs/cgroup%s/cpu.max", group);
-        if (!read_line(root, path, line, sizeof(line)) || sscanf(line, "%lld %lld", &quota_us, &period_us) != 2)
+        if (!read_line(root, path, line, sizeof(line)) ||
+            sscanf(line, "%lld %lld", &quota_us, &period_us) != 2)
             return 0;
         return quota_in_cpus(quota_us, period_us);
     }
@@ -190,7 +191,8 @@ static int read_quota(const char *root)
     return tightest;
 }
 
-/* The affinity mask as a list of CPUs on node 0; the kernel may know more CPUs than a fixed cpu_set_t holds. */
+/* The affinity mask as a list of CPUs on node 0; the kernel may know more CPUs than a fixed cpu_set_t holds.
+ */
 static int read_affinity(struct topology_cpu **ret_cpus, int *ret_count)
 {
     for (int size = 1024; size <= CPU_LIMIT; size *= 2) {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The io_uring backend. liburing sets up and tears down; the hot path (fill a submission entry, publish the tail, enter,
- * copy completions) is ours, because several threads enter the same ring at once: entries are filled and the tail is
- * published under the ring's lock, io_uring_enter() runs outside it. The kernel serialises consumers and publishes its
- * head only after it copied the entries, so an entry is never overwritten early.
+ * The io_uring backend. liburing sets up and tears down; the hot path (fill a submission entry, publish the
+ * tail, enter, copy completions) is ours, because several threads enter the same ring at once: entries are
+ * filled and the tail is published under the ring's lock, io_uring_enter() runs outside it. The kernel
+ * serialises consumers and publishes its head only after it copied the entries, so an entry is never
+ * overwritten early.
  */
 #include "backend.h"
 #include "kernel.h"
@@ -31,9 +32,18 @@ struct backend {
 /* One call of pread/pwrite transfers at most this; it is a multiple of every block size. */
 static const uint64_t transfer_max = 0x7ffff000;
 
-static unsigned load_acquire(const unsigned *place) { return __atomic_load_n(place, __ATOMIC_ACQUIRE); }
-static unsigned load_relaxed(const unsigned *place) { return __atomic_load_n(place, __ATOMIC_RELAXED); }
-static void store_release(unsigned *place, unsigned value) { __atomic_store_n(place, value, __ATOMIC_RELEASE); }
+static unsigned load_acquire(const unsigned *place)
+{
+    return __atomic_load_n(place, __ATOMIC_ACQUIRE);
+}
+static unsigned load_relaxed(const unsigned *place)
+{
+    return __atomic_load_n(place, __ATOMIC_RELAXED);
+}
+static void store_release(unsigned *place, unsigned value)
+{
+    __atomic_store_n(place, value, __ATOMIC_RELEASE);
+}
 
 /* ------------------------------------------------------------------ setup */
 
@@ -45,7 +55,8 @@ static int flag_candidates(const struct backend_config *config, unsigned flags[4
     if (config->sqpoll)
         flags[count++] = base | IORING_SETUP_SQPOLL | (config->owned ? IORING_SETUP_SINGLE_ISSUER : 0);
     if (config->owned)
-        flags[count++] = base | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG;
+        flags[count++] =
+            base | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG;
     flags[count++] = base | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG;
     flags[count++] = base;
     return count;
@@ -247,8 +258,8 @@ static void prep_poll(struct io_uring_sqe *sqe, const struct ring_op *op)
 #endif
 }
 
-static void uring_push(struct backend *uring, const struct ring_slot *slot, struct backend_registered registered,
-                       unsigned how)
+static void uring_push(struct backend *uring, const struct ring_slot *slot,
+                       struct backend_registered registered, unsigned how)
 {
     const struct ring_op *op = &slot->op;
     struct io_uring_sqe *sqe = next_sqe(uring);
@@ -307,12 +318,16 @@ static void uring_push_bell(struct backend *uring, int fd)
     sqe->user_data = BACKEND_KEY_BELL;
 }
 
-static int uring_enter(const struct backend *uring, unsigned submit, unsigned min, unsigned flags, void *arg, size_t size)
+static int uring_enter(const struct backend *uring, unsigned submit, unsigned min, unsigned flags, void *arg,
+                       size_t size)
 {
     return io_uring_enter2((unsigned)uring->enter_fd, submit, min, flags | uring->enter_flags, arg, size);
 }
 
-static void uring_publish(struct backend *uring) { store_release(uring->ring.sq.ktail, uring->tail); }
+static void uring_publish(struct backend *uring)
+{
+    store_release(uring->ring.sq.ktail, uring->tail);
+}
 
 static unsigned uring_published(const struct backend *uring)
 {
@@ -350,8 +365,8 @@ static int uring_submit(struct backend *uring)
         return 0;
     if (uring->setup_flags & IORING_SETUP_SQPOLL)
         return submit_sqpoll(uring, count);
-    /* All there is, not @count: a concurrent caller may have taken some of what we counted, and stopping in the middle
-     * of what another published could cut a chain. */
+    /* All there is, not @count: a concurrent caller may have taken some of what we counted, and stopping in
+     * the middle of what another published could cut a chain. */
     unsigned flags = 0;
     for (;;) {
         int rc = uring_enter(uring, uring->entries, 0, flags, NULL, 0);
@@ -366,9 +381,13 @@ static int uring_submit(struct backend *uring)
 
 /* -------------------------------------------------------------- completion */
 
-static int64_t clamp_wait(int64_t a_ns, int64_t b_ns) { return a_ns < 0 || (b_ns >= 0 && b_ns < a_ns) ? b_ns : a_ns; }
+static int64_t clamp_wait(int64_t a_ns, int64_t b_ns)
+{
+    return a_ns < 0 || (b_ns >= 0 && b_ns < a_ns) ? b_ns : a_ns;
+}
 
-static int enter_and_wait(struct backend *uring, unsigned min_events, int64_t timeout_ns, uint32_t min_wait_us)
+static int enter_and_wait(struct backend *uring, unsigned min_events, int64_t timeout_ns,
+                          uint32_t min_wait_us)
 {
     struct __kernel_timespec limit = {.tv_sec = timeout_ns / 1000000000, .tv_nsec = timeout_ns % 1000000000};
     struct kernel_getevents_arg arg = {.sigmask_sz = _NSIG / 8, .min_wait_usec = min_wait_us};
@@ -408,7 +427,8 @@ static bool uring_needs_enter(const struct backend *uring)
 
 static bool uring_ready(const struct backend *uring)
 {
-    return load_acquire(uring->ring.cq.ktail) != load_relaxed(uring->ring.cq.khead) || uring_needs_enter(uring);
+    return load_acquire(uring->ring.cq.ktail) != load_relaxed(uring->ring.cq.khead) ||
+           uring_needs_enter(uring);
 }
 
 static unsigned uring_reap(struct backend *uring, struct backend_event *events, unsigned max)
@@ -431,22 +451,36 @@ static unsigned uring_reap(struct backend *uring, struct backend_event *events, 
 
 /* -------------------------------------------------------------------- rest */
 
-static int uring_fd(const struct backend *uring) { return uring->ring.ring_fd; }
+static int uring_fd(const struct backend *uring)
+{
+    return uring->ring.ring_fd;
+}
 
-static int uring_notify(struct backend *uring, int eventfd) { return io_uring_register_eventfd(&uring->ring, eventfd); }
+static int uring_notify(struct backend *uring, int eventfd)
+{
+    return io_uring_register_eventfd(&uring->ring, eventfd);
+}
 
-static unsigned uring_features(const struct backend *uring) { return uring->features; }
+static unsigned uring_features(const struct backend *uring)
+{
+    return uring->features;
+}
 
-static int uring_entries(const struct backend *uring) { return (int)uring->entries; }
+static int uring_entries(const struct backend *uring)
+{
+    return (int)uring->entries;
+}
 
 static int uring_set_buffers(struct backend *uring, const struct iovec *iovs, unsigned count)
 {
-    return count ? io_uring_register_buffers(&uring->ring, iovs, count) : io_uring_unregister_buffers(&uring->ring);
+    return count ? io_uring_register_buffers(&uring->ring, iovs, count)
+                 : io_uring_unregister_buffers(&uring->ring);
 }
 
 static int uring_set_files(struct backend *uring, const int *fds, unsigned count)
 {
-    return count ? io_uring_register_files(&uring->ring, fds, count) : io_uring_unregister_files(&uring->ring);
+    return count ? io_uring_register_files(&uring->ring, fds, count)
+                 : io_uring_unregister_files(&uring->ring);
 }
 
 static int uring_set_file(struct backend *uring, unsigned index, int fd)

@@ -2,13 +2,13 @@
 /*
  * Sleeping until something completes, and waking who sleeps.
  *
- * With work on one ring a thread sleeps in that ring's backend: one call hands over and waits. With work on several it
- * sleeps in ppoll() on their descriptors (or on the epoll descriptor over all of them, when there are many) and on the
- * wake descriptor; so it does when nothing is pending and it is to wait for work.
+ * With work on one ring a thread sleeps in that ring's backend: one call hands over and waits. With work on
+ * several it sleeps in ppoll() on their descriptors (or on the epoll descriptor over all of them, when there
+ * are many) and on the wake descriptor; so it does when nothing is pending and it is to wait for work.
  *
- * No wake-up is lost: a sleeper counts itself (sleepers, then entering or fd_sleepers), then looks at wake_count, the
- * bitmaps and the rings; whoever changes something marks it, raises wake_count, then looks at those counters. All of
- * these are sequentially consistent, so one of the two sees the other.
+ * No wake-up is lost: a sleeper counts itself (sleepers, then entering or fd_sleepers), then looks at
+ * wake_count, the bitmaps and the rings; whoever changes something marks it, raises wake_count, then looks at
+ * those counters. All of these are sequentially consistent, so one of the two sees the other.
  */
 #include "ring-private.h"
 
@@ -64,7 +64,10 @@ void group_wake_sleepers(struct ring_group *group)
     }
 }
 
-void ring_group_wake(struct ring_group *group) { group_wake_sleepers(group); }
+void ring_group_wake(struct ring_group *group)
+{
+    group_wake_sleepers(group);
+}
 
 /* ------------------------------------------------------ poll descriptors */
 
@@ -73,7 +76,8 @@ int group_watch_ring(struct ring_group *group, struct ring *ring)
     struct epoll_event event = {.events = EPOLLIN};
     if (group->epoll_fd < 0 || !ring->backend)
         return 0;
-    if (epoll_ctl(group->epoll_fd, EPOLL_CTL_ADD, group->ops->fd(ring->backend), &event) < 0 && errno != EEXIST)
+    if (epoll_ctl(group->epoll_fd, EPOLL_CTL_ADD, group->ops->fd(ring->backend), &event) < 0 &&
+        errno != EEXIST)
         return -errno;
     return 0;
 }
@@ -184,8 +188,8 @@ static int plan_ring(struct ring *ring, void *context)
 }
 
 /*
- * Wait for a quarter of what is in the kernel rather than for one: fewer wake-ups for the same work. For no longer than
- * a quarter of the latency, the time in which that many complete when they come evenly.
+ * Wait for a quarter of what is in the kernel rather than for one: fewer wake-ups for the same work. For no
+ * longer than a quarter of the latency, the time in which that many complete when they come evenly.
  */
 static struct backend_wait coalesced(const struct ring *ring, int64_t timeout_ns)
 {
@@ -214,7 +218,10 @@ static void prepare_ring(struct ring *ring)
     ring_stamp(ring);
 }
 
-static int64_t shorter(int64_t a_ns, int64_t b_ns) { return a_ns < 0 || b_ns < a_ns ? b_ns : a_ns; }
+static int64_t shorter(int64_t a_ns, int64_t b_ns)
+{
+    return a_ns < 0 || b_ns < a_ns ? b_ns : a_ns;
+}
 
 static int sleep_on_ring(struct ring *ring, int64_t timeout_ns, uint64_t wakes)
 {
@@ -249,7 +256,8 @@ static bool join_fd_sleepers(struct ring_group *group, uint64_t *ret_wakes)
     return usable;
 }
 
-/* The last of those who were there at a wake clears the descriptor: until then it stays readable for the others. */
+/* The last of those who were there at a wake clears the descriptor: until then it stays readable for the
+ * others. */
 static void leave_fd_sleepers(struct ring_group *group, uint64_t wakes_before)
 {
     uint64_t rung;
@@ -299,16 +307,16 @@ static int sleep_on_fds(struct sleep_plan *plan, int64_t timeout_ns, uint64_t wa
 }
 
 /* Sleep until something may have changed. -ETIME: the time passed; -ENODATA: nothing to wait for. */
-static int group_sleep(struct ring_group *group, int64_t timeout_ns, bool idle)
+static int group_sleep(struct ring_group *group, int64_t timeout_ns, const uint64_t *idle_since)
 {
     struct sleep_plan plan = {.group = group};
     atomic_fetch_add(&group->sleepers, 1);
-    uint64_t wakes = atomic_load(&group->wake_count);
+    uint64_t wakes = idle_since ? *idle_since : atomic_load(&group->wake_count);
     (void)group_each_ring(group, plan_ring, &plan);
     int rc = 0;
     if (plan.ready)
         rc = 0;
-    else if (!idle && ring_group_pending(group) == 0)
+    else if (!idle_since && ring_group_pending(group) == 0)
         rc = -ENODATA;
     else if (plan.count == 1)
         rc = sleep_on_ring(plan.rings[0], timeout_ns, wakes);
@@ -318,21 +326,25 @@ static int group_sleep(struct ring_group *group, int64_t timeout_ns, bool idle)
     return rc;
 }
 
-int ring_group_wait(struct ring_group *group, int64_t timeout_ns, bool idle)
+uint64_t ring_group_wakes(const struct ring_group *group)
+{
+    return atomic_load(&group->wake_count);
+}
+
+int ring_group_wait(struct ring_group *group, int64_t timeout_ns, const uint64_t *idle_since)
 {
     if (timeout_ns == 0)
         return ring_group_poll(group);
     struct ring_thread *thread = group_enter_driving(group);
     int ran = thread->frames ? group_serve_frames(group) : 0;
     int64_t until_ns = timeout_ns > 0 ? ring_now_ns() + timeout_ns : 0, left_ns = timeout_ns;
-    uint64_t wakes = atomic_load(&group->wake_count);
     for (int rc = 0; ran == 0;) {
         ran = group_reap(group);
-        if (ran > 0 || rc < 0 || (idle && atomic_load(&group->wake_count) != wakes))
+        if (ran > 0 || rc < 0 || (idle_since && atomic_load(&group->wake_count) != *idle_since))
             break;
         if (timeout_ns > 0)
             left_ns = until_ns - ring_now_ns();
-        rc = timeout_ns > 0 && left_ns <= 0 ? -ETIME : group_sleep(group, left_ns, idle);
+        rc = timeout_ns > 0 && left_ns <= 0 ? -ETIME : group_sleep(group, left_ns, idle_since);
     }
     (void)group_flush_dirty(group);
     return ran;

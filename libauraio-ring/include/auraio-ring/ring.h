@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Internal interface of libauraio-ring: a group of rings that accepts operations, holds what is over its limit in a
- * FIFO, hands the rest to the kernel and runs callbacks on the threads that drive it. libauraio is its only user.
+ * Internal interface of libauraio-ring: a group of rings that accepts operations, holds what is over its
+ * limit in a FIFO, hands the rest to the kernel and runs callbacks on the threads that drive it. libauraio is
+ * its only user.
  *
- * Functions return 0 (or a count) or a negative errno, and leave ret_x untouched on failure. Callers have validated
- * arguments: what is checked here with assert() is refused at the public border.
+ * Functions return 0 (or a count) or a negative errno, and leave ret_x untouched on failure. Callers have
+ * validated arguments: what is checked here with assert() is refused at the public border.
  */
 #ifndef AURAIO_RING_RING_H
 #define AURAIO_RING_RING_H
@@ -27,18 +28,18 @@ typedef uint64_t ring_handle_t;
 typedef void (*ring_callback_t)(struct auraio_request *request, ssize_t result, void *user_data);
 
 enum ring_opcode { /* values of auraio_opcode_t */
-    RING_OP_READ = 1,
-    RING_OP_WRITE,
-    RING_OP_READV,
-    RING_OP_WRITEV,
-    RING_OP_FSYNC,
-    RING_OP_OPENAT,
-    RING_OP_CLOSE,
-    RING_OP_STATX,
-    RING_OP_FALLOCATE,
-    RING_OP_FTRUNCATE,
-    RING_OP_SYNC_FILE_RANGE,
-    RING_OP_COUNT
+                   RING_OP_READ = 1,
+                   RING_OP_WRITE,
+                   RING_OP_READV,
+                   RING_OP_WRITEV,
+                   RING_OP_FSYNC,
+                   RING_OP_OPENAT,
+                   RING_OP_CLOSE,
+                   RING_OP_STATX,
+                   RING_OP_FALLOCATE,
+                   RING_OP_FTRUNCATE,
+                   RING_OP_SYNC_FILE_RANGE,
+                   RING_OP_COUNT
 };
 
 enum {
@@ -70,7 +71,12 @@ struct ring_op {
     void *user_data;
 };
 
-enum ring_select { RING_SELECT_ADAPTIVE, RING_SELECT_CPU_LOCAL, RING_SELECT_ROUND_ROBIN, RING_SELECT_THREAD_LOCAL };
+enum ring_select {
+    RING_SELECT_ADAPTIVE,
+    RING_SELECT_CPU_LOCAL,
+    RING_SELECT_ROUND_ROBIN,
+    RING_SELECT_THREAD_LOCAL
+};
 
 enum ring_sample_kind { RING_SAMPLE_READ, RING_SAMPLE_WRITE, RING_SAMPLE_OTHER };
 
@@ -81,9 +87,11 @@ struct ring_sample {
 };
 
 /*
- * Told of every batch of completed operations of a ring, before their callbacks. Calls for one ring never overlap. @now_ns is CLOCK_MONOTONIC.
+ * Told of every batch of completed operations of a ring, before their callbacks. Calls for one ring never
+ * overlap. @now_ns is CLOCK_MONOTONIC.
  */
-typedef void (*ring_observer_t)(void *context, int ring, const struct ring_sample *samples, int count, int64_t now_ns);
+typedef void (*ring_observer_t)(void *context, int ring, const struct ring_sample *samples, int count,
+                                int64_t now_ns);
 
 struct ring_config {
     int queue_depth;
@@ -115,21 +123,22 @@ struct ring_group_info {
 };
 
 enum { /* values of AURAIO_FEATURE_* */
-    RING_FEATURE_COOP_TASKRUN = 1u << 0,
-    RING_FEATURE_DEFER_TASKRUN = 1u << 1,
-    RING_FEATURE_MIN_WAIT = 1u << 2,
-    RING_FEATURE_FTRUNCATE = 1u << 3,
-    RING_FEATURE_SQPOLL = 1u << 4,
-    RING_FEATURE_NUMA = 1u << 5
+       RING_FEATURE_COOP_TASKRUN = 1u << 0,
+       RING_FEATURE_DEFER_TASKRUN = 1u << 1,
+       RING_FEATURE_MIN_WAIT = 1u << 2,
+       RING_FEATURE_FTRUNCATE = 1u << 3,
+       RING_FEATURE_SQPOLL = 1u << 4,
+       RING_FEATURE_NUMA = 1u << 5
 };
 
-/* The topology is copied. Creates no ring, but checks that the kernel would let it: -ENOSYS, -EPERM, -EMFILE, -ENOMEM. */
+/* The topology is copied. Creates no ring, but checks that the kernel would let it: -ENOSYS, -EPERM, -EMFILE,
+ * -ENOMEM. */
 int ring_group_create(const struct ring_config *config, const struct topology *topology,
                       struct ring_group **ret_group);
 
 /*
- * Refuse new operations; cancel what may wait for ever, let the rest finish, run every callback, free. NULL ok. In a
- * forked child: frees the child's copy only. Must not be called from a callback of this group (see
+ * Refuse new operations; cancel what may wait for ever, let the rest finish, run every callback, free. NULL
+ * ok. In a forked child: frees the child's copy only. Must not be called from a callback of this group (see
  * ring_group_in_callback()).
  */
 void ring_group_destroy(struct ring_group *group);
@@ -144,9 +153,10 @@ bool ring_group_in_callback(const struct ring_group *group);
 bool ring_group_is_own(const struct ring_group *group);
 
 /*
- * Accept operations. Chains (RING_OP_LINKED) are accepted as a whole or not at all. Returns how many were accepted,
- * from the first on; when fewer than @count, *ret_error is why the next one was not (-EAGAIN, -ESHUTDOWN, -ENOENT,
- * -EOVERFLOW, -EBUSY, -EINVAL (buffer index), -ENOMEM, -EMFILE ...). @handles may be NULL.
+ * Accept operations. Chains (RING_OP_LINKED) are accepted as a whole or not at all. Returns how many were
+ * accepted, from the first on; when fewer than @count, *ret_error is why the next one was not (-EAGAIN,
+ * -ESHUTDOWN, -ENOENT, -EOVERFLOW, -EBUSY, -EINVAL (buffer index), -ENOMEM, -EMFILE ...). @handles may be
+ * NULL.
  */
 int ring_group_submit(struct ring_group *group, const struct ring_op *ops, int count, ring_handle_t *handles,
                       int *ret_error);
@@ -160,11 +170,17 @@ int ring_group_flush(struct ring_group *group);
 /* Run the callbacks of what has completed, without blocking. Returns how many. */
 int ring_group_poll(struct ring_group *group);
 
+/* How often sleepers were woken so far: a token for ring_group_wait(). */
+uint64_t ring_group_wakes(const struct ring_group *group);
+
 /*
- * Complete at least one operation, or return 0: nothing pending, timed out (negative timeout_ns: never), or, with
- * @idle, woken by ring_group_wake(). With @idle it sleeps even when nothing is pending.
+ * Complete at least one operation, or return 0: nothing is pending, or timed out (negative timeout_ns:
+ * never).
+ *
+ * With @idle_since it sleeps even when nothing is pending, and returns 0 when ring_group_wake() was called
+ * since *idle_since was read by ring_group_wakes(): read it, look at what a waker changes, then wait.
  */
-int ring_group_wait(struct ring_group *group, int64_t timeout_ns, bool idle);
+int ring_group_wait(struct ring_group *group, int64_t timeout_ns, const uint64_t *idle_since);
 
 /* Make every thread that is blocked in ring_group_wait() look again. */
 void ring_group_wake(struct ring_group *group);
@@ -182,7 +198,8 @@ int ring_group_update_file(struct ring_group *group, int index, int fd);
 int ring_group_unregister_files(struct ring_group *group);
 
 int ring_group_count(const struct ring_group *group);
-/* Whether ring @index may be asked for (0 <= index < count); a ring that was not used yet has a zero status. */
+/* Whether ring @index may be asked for (0 <= index < count); a ring that was not used yet has a zero status.
+ */
 void ring_group_status(struct ring_group *group, int index, struct ring_status *ret);
 uint64_t ring_group_spills(const struct ring_group *group);
 void ring_group_info(struct ring_group *group, struct ring_group_info *ret);

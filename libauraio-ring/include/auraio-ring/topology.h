@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The CPUs this process may run on and their NUMA nodes, as a value: read once from the system, or constructed by
- * tests. Nothing here looks at the machine after topology_read().
+ * The CPUs this process may run on and their NUMA nodes, as a value: read once from the system, or
+ * constructed by tests. Nothing here looks at the machine after topology_read().
  */
 #ifndef AURAIO_RING_TOPOLOGY_H
 #define AURAIO_RING_TOPOLOGY_H
@@ -19,8 +19,8 @@ struct topology {
 };
 
 /*
- * Read the topology below @root ("" for the running system, else a directory that holds proc/ and sys/; the affinity
- * mask always is the caller's). 0 or -ENOMEM; on failure @ret is untouched.
+ * Read the topology below @root ("" for the running system, else a directory that holds proc/ and sys/; the
+ * affinity mask always is the caller's). 0 or -ENOMEM; on failure @ret is untouched.
  */
 int topology_read(const char *root, struct topology *ret);
 
