@@ -110,6 +110,19 @@ Test(bound, a_stale_large_buffer_makes_room_for_the_one_in_use)
     pool_destroy(pool);
 }
 
+Test(bound, a_stale_large_buffer_makes_room_for_small_ones_in_use)
+{
+    pool_t *pool = support_pool_bounded(4096, 100 * MIB);
+    alloc_then_free(pool, 60 * MIB, 1);
+    for (int i = 0; i < 3; i++)
+        alloc_then_free(pool, MIB, 60);
+    int before = system_calls();
+    for (int i = 0; i < 20; i++)
+        alloc_then_free(pool, MIB, 60);
+    cr_assert_eq(system_calls(), before);
+    pool_destroy(pool);
+}
+
 Test(bound, changing_sizes_do_not_starve_each_other_of_the_threads_cache)
 {
     pool_t *pool = support_pool_bounded(4096, 64 * MIB);
