@@ -128,3 +128,23 @@ Test(central, serves_another_class_from_the_slices_a_class_returned)
     cr_assert(pool_check(pool));
     pool_destroy(pool);
 }
+
+Test(central, blocks_that_share_pages_with_live_ones_are_not_purged_in_vain)
+{
+    enum { COUNT = 40000 };
+    static void *ptrs[COUNT];
+    pool_t *pool = support_pool_bounded(64, MIB);
+    for (int i = 0; i < COUNT; i++)
+        ptrs[i] = support_alloc(pool, 256);
+    for (int i = 0; i < COUNT; i++)
+        if (i % 16)
+            cr_assert_eq(pool_free(pool, ptrs[i], 256), 0);
+    cr_assert_gt(support_stats(pool).cached_bytes, 8 * MIB);
+    cr_assert_eq(pool->trim_epoch, 0);
+    for (int i = 0; i < COUNT; i += 16)
+        cr_assert_eq(pool_free(pool, ptrs[i], 256), 0);
+    cr_assert_leq(support_stats(pool).cached_bytes, MIB);
+    pool_trim(pool);
+    cr_assert_eq(support_stats(pool).cached_bytes, 0);
+    pool_destroy(pool);
+}
