@@ -14,8 +14,8 @@ static bool push_stop(struct ring *ring, const struct ring_slot *slot)
 {
     if (!ring_make_room(ring, 1))
         return false;
-    ring->group->ops->push_cancel(ring->backend, slot_handle(slot));
-    ring->group->ops->publish(ring->backend);
+    ring->group->ops->push_cancel(ring->backend, slot->handle);
+    backend_publish(ring->backend);
     return true;
 }
 

@@ -15,7 +15,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-static __thread struct ring_thread this_thread __attribute__((tls_model("initial-exec")));
+__thread struct ring_thread ring_this_thread __attribute__((tls_model("initial-exec")));
 static _Atomic uint64_t thread_ids;
 
 static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -32,12 +32,7 @@ void local_registry_unlock(void)
     pthread_mutex_unlock(&registry_lock);
 }
 
-struct ring_thread *ring_thread(void)
-{
-    if (!this_thread.id)
-        this_thread.id = atomic_fetch_add(&thread_ids, 1) + 1;
-    return &this_thread;
-}
+uint64_t ring_new_thread_id(void) { return atomic_fetch_add(&thread_ids, 1) + 1; }
 
 /* ------------------------------------------------------------ end of a thread */
 
@@ -54,18 +49,14 @@ static void leave_kernel(struct ring *ring)
         for (int place = 0; place < SLAB_SLOTS; place++)
             if (slot_state(&slots[place]) == SLOT_KERNEL &&
                 ring_reclassify(ring, &slots[place]) != SLOT_STORAGE && ring_make_room(ring, 1))
-                ops->push_cancel(ring->backend, slot_handle(&slots[place]));
+                ops->push_cancel(ring->backend, slots[place].handle);
     }
     ring_stamp(ring);
-    ops->publish(ring->backend);
+    backend_publish(ring->backend);
     while (ring->in_kernel[0] + ring->in_kernel[1] > 0) {
-        struct backend_event events[BATCH_MAX];
         struct backend_wait wait = {.min_events = 1, .timeout_ns = -1};
         (void)ops->wait(ring->backend, &wait);
-        ring->now_ns = ring_now_ns();
-        unsigned count = ops->reap(ring->backend, events, BATCH_MAX);
-        for (unsigned i = 0; i < count; i++)
-            ring_on_event(ring, &events[i]);
+        ring_take_completions(ring);
     }
     ring_report_samples(ring);
     ring->closing = false;
@@ -142,7 +133,7 @@ static void leave_ring(struct ring *ring)
 static void on_thread_exit(void *unused)
 {
     (void)unused;
-    uint64_t id = this_thread.id;
+    uint64_t id = ring_this_thread.id;
     local_registry_lock();
     for (struct ring_group *group = alive; group; group = group->next_alive) {
         if (!fork_is_own(group->identity))
@@ -154,7 +145,7 @@ static void on_thread_exit(void *unused)
         }
     }
     local_registry_unlock();
-    this_thread.cached_group = 0;
+    ring_this_thread.cached_group = 0;
 }
 
 void local_group_born(struct ring_group *group)
@@ -184,7 +175,7 @@ static int watch_exit(void)
     exit_key_made = rc == 0;
     local_registry_unlock();
     if (rc == 0)
-        rc = pthread_setspecific(exit_key, &this_thread);
+        rc = pthread_setspecific(exit_key, &ring_this_thread);
     return -rc;
 }
 
@@ -210,7 +201,7 @@ static struct ring *recycle(struct ring_group *group)
         if (atomic_load(&ring->local))
             return ring;
         pthread_mutex_lock(&ring->lock);
-        bool idle = ring_pending(ring) == 0 && !ring->active && !ring->dirty && ring->entering == 0;
+        bool idle = ring_pending(ring) == 0 && !ring->active && !ring->dirty;
         if (idle) {
             close_kernel_side(ring);
             atomic_store(&ring->local, true);
@@ -252,7 +243,7 @@ static int create_owned(struct ring_group *group, struct ring **ret_ring)
         close_kernel_side(ring);
         return rc;
     }
-    atomic_store(&ring->owner, this_thread.id);
+    atomic_store(&ring->owner, ring_this_thread.id);
     group_note_ring(group, ring);
     *ret_ring = ring;
     return 0;
