@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Accepting operations: everything between the validated call and the FIFO or the backend. One operation takes the
- * straight way, a chain is accepted as a whole or not at all.
+ * Accepting operations: everything between the validated call and the FIFO or the backend. One operation
+ * takes the straight way, a chain is accepted as a whole or not at all.
  */
 #include "ring-private.h"
 
@@ -167,7 +167,10 @@ static int accept_chain(struct ring *ring, const struct ring_op *ops, int count,
     return rc;
 }
 
-bool ring_group_in_callback(const struct ring_group *group) { return in_callback_of(group, ring_thread()); }
+bool ring_group_in_callback(const struct ring_group *group)
+{
+    return in_callback_of(group, ring_thread());
+}
 
 /* Whether what was just accepted may wait to be handed over with what follows. With the ring's lock. */
 static bool may_hold_back(const struct ring *ring, const struct ring_thread *thread)

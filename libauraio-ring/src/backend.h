@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a ring needs of the thing that does its I/O. One object per ring. "Locked" calls are serialised by the ring (its
- * lock, or its owning thread); the others may run at the same time as them and as each other.
+ * What a ring needs of the thing that does its I/O. One object per ring. "Locked" calls are serialised by the
+ * ring (its lock, or its owning thread); the others may run at the same time as them and as each other.
  */
 #ifndef AURAIO_RING_BACKEND_H
 #define AURAIO_RING_BACKEND_H
@@ -41,10 +41,10 @@ enum { BACKEND_MORE = 1u << 1 }; /* the same key will complete again */
 enum { BACKEND_STATE_MORE = 1u << 1 | 1u << 2 };
 
 /*
- * The queues between a ring and its backend, at the start of every struct backend, so that the hot path reads them
- * without a call. Submissions: the ring fills entries up to `tail` and publishes them through *submission_tail; the
- * backend advances *submission_head over what it took. Completions: the backend posts up to *completion_tail, the ring
- * advances *completion_head.
+ * The queues between a ring and its backend, at the start of every struct backend, so that the hot path reads
+ * them without a call. Submissions: the ring fills entries up to `tail` and publishes them through
+ * *submission_tail; the backend advances *submission_head over what it took. Completions: the backend posts
+ * up to *completion_tail, the ring advances *completion_head.
  */
 struct backend_queue {
     unsigned tail;    /* of the submissions filled, not all of them published */
@@ -55,12 +55,13 @@ struct backend_queue {
     unsigned *completion_head, *completion_tail;
     unsigned *state;
     const struct backend_completion *completions;
-    const char *submission_keys; /* of the submission in place 0; the next follow at submission_stride bytes */
+    const char
+        *submission_keys; /* of the submission in place 0; the next follow at submission_stride bytes */
     size_t submission_stride;
 };
 
-enum { /* how to push */
-    BACKEND_PUSH_LINK = 1u << 0 /* what is pushed next waits for this one */
+enum {                             /* how to push */
+       BACKEND_PUSH_LINK = 1u << 0 /* what is pushed next waits for this one */
 };
 
 /* How the slot's file and buffer are registered with this backend; -1: not. */
@@ -78,15 +79,16 @@ struct backend_wait {
 struct backend_ops {
     const char *name;
     int (*open)(const struct backend_config *config, struct backend **ret_backend);
-    void (*close)(struct backend *backend);   /* NULL ok */
-    void (*abandon)(struct backend *backend); /* in a forked child: let go without touching what the parent uses */
+    void (*close)(struct backend *backend); /* NULL ok */
+    void (*abandon)(
+        struct backend *backend); /* in a forked child: let go without touching what the parent uses */
 
     /* locked: fill submissions; there is room */
     void (*push)(struct backend *backend, const struct ring_slot *slot, struct backend_registered registered,
                  unsigned how);
     void (*push_cancel)(struct backend *backend, uint64_t key);
     void (*push_doorbell)(struct backend *backend);
-    void (*push_bell)(struct backend *backend, int fd);                      /* completes whenever fd is readable */
+    void (*push_bell)(struct backend *backend, int fd); /* completes whenever fd is readable */
     void (*push_timer)(struct backend *backend, int64_t at_ns, bool update); /* CLOCK_MONOTONIC */
 
     /* hand over what was published; how many, or -errno (-EAGAIN, -EBUSY: try later) */
@@ -96,12 +98,13 @@ struct backend_ops {
     /* have completions posted that are ready, but were not */
     void (*reap_more)(struct backend *backend);
 
-    int (*fd)(const struct backend *backend); /* readable while there is something to reap */
+    int (*fd)(const struct backend *backend);            /* readable while there is something to reap */
     int (*notify)(struct backend *backend, int eventfd); /* for owned ones, whose fd is of no use to epoll */
     unsigned (*features)(const struct backend *backend);
 
     /* locked (owned: by the owning thread) */
-    int (*set_buffers)(struct backend *backend, const struct iovec *iovs, unsigned count); /* count 0: forget them */
+    int (*set_buffers)(struct backend *backend, const struct iovec *iovs,
+                       unsigned count); /* count 0: forget them */
     int (*set_files)(struct backend *backend, const int *fds, unsigned count);
     int (*set_file)(struct backend *backend, unsigned index, int fd);
 };

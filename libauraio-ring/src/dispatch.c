@@ -10,8 +10,9 @@
 #include <unistd.h>
 
 /*
- * Give every operation that was pushed since the last time its dispatch time: one clock read for all of them. Another
- * thread may have handed some over already; one of these may even have completed, and has no time then.
+ * Give every operation that was pushed since the last time its dispatch time: one clock read for all of them.
+ * Another thread may have handed some over already; one of these may even have completed, and has no time
+ * then.
  */
 void ring_stamp(struct ring *ring)
 {
@@ -88,7 +89,8 @@ void ring_push(struct ring *ring, struct ring_slot *slot, unsigned how)
  */
 static void push_chain(struct ring *ring, struct ring_slot *first, int count)
 {
-    bool whole = (ring->local || atomic_load(&ring->group->sleepers) == 0) && !ring->group->config.sqpoll && ring_make_room(ring, (unsigned)count);
+    bool whole = (ring->local || atomic_load(&ring->group->sleepers) == 0) && !ring->group->config.sqpoll &&
+                 ring_make_room(ring, (unsigned)count);
     for (struct ring_slot *slot = first; slot; slot = slot->chain)
         whole = whole && !(slot->op.opcode == RING_OP_FTRUNCATE &&
                            !(ring->group->kernel_features & RING_FEATURE_FTRUNCATE));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Driving completions: take a batch out of a ring with its lock, run the callbacks without, give the slots back. What
- * callbacks submit is handed over together when the batch ends.
+ * Driving completions: take a batch out of a ring with its lock, run the callbacks without, give the slots
+ * back. What callbacks submit is handed over together when the batch ends.
  */
 #include "ring-private.h"
 
@@ -115,7 +115,10 @@ int group_flush_dirty(struct ring_group *group)
     return words ? sum + each_in_bitmap(group, group->dirty, words, hand_over, NULL) : sum;
 }
 
-int ring_group_flush(struct ring_group *group) { return group_flush_dirty(group); }
+int ring_group_flush(struct ring_group *group)
+{
+    return group_flush_dirty(group);
+}
 
 /* ------------------------------------------------------------------- reap */
 
@@ -145,7 +148,8 @@ static bool is_plain_success(const struct ring_slot *slot, int32_t result)
 }
 
 /* Decide on one completion; the rule goes straight into the frame, the exceptions by way of the done list. */
-static void take_completion(struct ring *ring, const struct backend_completion *completion, struct frame *frame)
+static void take_completion(struct ring *ring, const struct backend_completion *completion,
+                            struct frame *frame)
 {
     if (completion->key >> SLOT_INDEX_BITS == 0) {
         ring_on_completion(ring, completion);
@@ -278,7 +282,10 @@ static int reap_one(struct ring *ring, void *unused)
     return ring_reap(ring);
 }
 
-int group_reap(struct ring_group *group) { return group_each_ring(group, reap_one, NULL); }
+int group_reap(struct ring_group *group)
+{
+    return group_each_ring(group, reap_one, NULL);
+}
 
 struct ring_thread *group_enter_driving(struct ring_group *group)
 {

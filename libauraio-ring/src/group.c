@@ -151,9 +151,9 @@ int ring_group_create(const struct ring_config *config, const struct topology *t
 
 /* ----------------------------------------------------------------- destroy */
 
-bool ring_group_is_own(const struct ring_group *group)
+uint64_t ring_group_identity(const struct ring_group *group)
 {
-    return fork_is_own(group->identity);
+    return group->identity;
 }
 
 void ring_group_shut_down(struct ring_group *group)

@@ -32,7 +32,10 @@ void local_registry_unlock(void)
     pthread_mutex_unlock(&registry_lock);
 }
 
-uint64_t ring_new_thread_id(void) { return atomic_fetch_add(&thread_ids, 1) + 1; }
+uint64_t ring_new_thread_id(void)
+{
+    return atomic_fetch_add(&thread_ids, 1) + 1;
+}
 
 /* ------------------------------------------------------------ end of a thread */
 

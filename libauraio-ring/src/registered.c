@@ -115,8 +115,8 @@ static int resolve(const struct buffer_table *table, struct ring_op *op)
 
 int ring_resolve_fixed(struct ring *ring, struct ring_slot *slot)
 {
-    /* Count first, look second; unregister marks first, sums second, with a barrier on every running thread between
-     * (or on this one, here): one of them sees the other. */
+    /* Count first, look second; unregister marks first, sums second, with a barrier on every running thread
+     * between (or on this one, here): one of them sees the other. */
     ring_add_fixed_users(ring, 1);
     if (ring->group->own_barriers)
         atomic_thread_fence(memory_order_seq_cst);
@@ -139,7 +139,10 @@ int ring_resolve_fixed(struct ring *ring, struct ring_slot *slot)
 }
 
 /* Make every running thread of the process pass a barrier. */
-static void barrier_everywhere(void) { (void)syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0); }
+static void barrier_everywhere(void)
+{
+    (void)syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+}
 
 void group_choose_barriers(struct ring_group *group)
 {
@@ -254,6 +257,7 @@ int ring_group_unregister_buffers(struct ring_group *group)
     if (!atomic_compare_exchange_strong(&group->buffers_state, &active, BUFFERS_LEAVING) &&
         active == BUFFERS_NONE)
         return 0;
+    barrier_everywhere();
     group_finish_unregister(group);
     if (ring_group_in_callback(group))
         return 0;

@@ -101,7 +101,7 @@ struct ring {
 
     struct buffer_table *buffers;
     struct file_table *files;
-    uint64_t tables_version; /* of the group's, that buffers and files are */
+    uint64_t tables_version;                   /* of the group's, that buffers and files are */
     bool buffers_registered, files_registered; /* with the backend */
     _Atomic int fixed_users; /* operations that name a registered buffer; written by the ring alone */
 
@@ -118,9 +118,9 @@ struct ring {
     int mail_count, mail_room;
     _Atomic bool has_mail;
 
-    _Atomic bool asleep;        /* local: the owner sleeps in the backend */
-    _Atomic int pending;   /* any: accepted, callback not returned */
-    _Atomic bool has_done; /* any: done is not empty */
+    _Atomic bool asleep;                              /* local: the owner sleeps in the backend */
+    _Atomic int pending;                              /* any: accepted, callback not returned */
+    _Atomic bool has_done;                            /* any: done is not empty */
     _Atomic int storage_in_kernel;                    /* any: copy of in_kernel[SLOT_STORAGE] */
     _Atomic int64_t ops_completed, bytes_transferred; /* any */
 };
@@ -144,7 +144,7 @@ struct ring_group {
     _Atomic int entries; /* smallest of the rings created */
     _Atomic int refused_errno;
 
-    int quick_pending;         /* a ring may accept this many without a look at the others */
+    int quick_pending; /* a ring may accept this many without a look at the others */
     _Atomic uint64_t active[RINGS_MAX / BITMAP_BITS];
     _Atomic uint64_t active_words; /* words of active that may have a bit set */
     _Atomic uint64_t dirty[RINGS_MAX / BITMAP_BITS];
@@ -169,7 +169,7 @@ struct ring_group {
     struct buffer_table *buffers;
     struct file_table *files;
     _Atomic uint64_t tables_version; /* raised whenever one of them changes */
-    _Atomic int buffers_state; /* enum buffers_state */
+    _Atomic int buffers_state;       /* enum buffers_state */
     bool own_barriers;
 
     struct ring_group *next_alive; /* list of groups with THREAD_LOCAL rings */
@@ -301,7 +301,10 @@ static inline void slot_list_remove(struct slot_list *list, struct ring_slot *sl
 }
 
 /* META goes with the streams: it does not count either. */
-static inline int slot_lane(const struct ring_slot *slot) { return slot->slot_class == SLOT_STORAGE ? 0 : 1; }
+static inline int slot_lane(const struct ring_slot *slot)
+{
+    return slot->slot_class == SLOT_STORAGE ? 0 : 1;
+}
 
 static inline void ring_count_in_kernel(struct ring *ring, int lane, int by)
 {
@@ -437,8 +440,8 @@ struct ring_thread *group_enter_driving(struct ring_group *group);
 int ring_reap(struct ring *ring);
 static inline bool ring_is_ready(const struct ring *ring)
 {
-    return (ring->backend && backend_ready(ring->backend)) ||
-           atomic_load(&ring->has_done) || atomic_load(&ring->has_mail);
+    return (ring->backend && backend_ready(ring->backend)) || atomic_load(&ring->has_done) ||
+           atomic_load(&ring->has_mail);
 }
 int group_serve_frames(struct ring_group *group);
 /* One pass over every ring the calling thread may reap. */
@@ -456,7 +459,8 @@ void ring_unmark_dirty(struct ring *ring);
  * returns. */
 int group_each_ring(struct ring_group *group, int (*visit)(struct ring *ring, void *context), void *context);
 /* The same for the shared ones only. */
-int group_each_shared(struct ring_group *group, int (*visit)(struct ring *ring, void *context), void *context);
+int group_each_shared(struct ring_group *group, int (*visit)(struct ring *ring, void *context),
+                      void *context);
 
 /* -------------------------------------------------------------------- wait.c */
 

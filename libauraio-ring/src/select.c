@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which ring a submission goes to, and creating it on first use. Where a ring cannot be created (descriptors, memory),
- * one that exists takes its place.
+ * Which ring a submission goes to, and creating it on first use. Where a ring cannot be created (descriptors,
+ * memory), one that exists takes its place.
  */
 #include "ring-private.h"
 
@@ -117,7 +117,8 @@ static int select_adaptive(struct ring_group *group, struct ring **ret_ring)
     return shared_ring(group, index, ret_ring);
 }
 
-/* Inside a callback, and unless it is full: the ring whose batch this thread runs, which is that of its CPU and warm. */
+/* Inside a callback, and unless it is full: the ring whose batch this thread runs, which is that of its CPU
+ * and warm. */
 static struct ring *ring_of_frame(const struct ring_group *group)
 {
     const struct frame *frame = ring_thread()->frames;

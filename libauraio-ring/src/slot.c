@@ -91,7 +91,8 @@ void slab_retire(uint32_t number)
 struct ring_slot *slot_find(ring_handle_t handle, enum slot_state *ret_state)
 {
     uint32_t index = (uint32_t)(handle & ((1u << SLOT_INDEX_BITS) - 1));
-    struct ring_slot *slots = atomic_load_explicit(&slab_directory[index >> SLAB_SLOT_BITS], memory_order_acquire);
+    struct ring_slot *slots =
+        atomic_load_explicit(&slab_directory[index >> SLAB_SLOT_BITS], memory_order_acquire);
     if (!slots)
         return NULL;
     struct ring_slot *slot = &slots[index & (SLAB_SLOTS - 1)];

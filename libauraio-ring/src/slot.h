@@ -58,10 +58,10 @@ struct ring_slot {
     int64_t result;                /* SLOT_DONE */
     uint16_t flags;
     uint8_t slot_class;
-    uint8_t tries;  /* retries without progress */
-    uint32_t room;  /* of a chain head in a FIFO: its length */
-    uint64_t done;  /* bytes transferred so far */
-    struct ring_slot *chain;        /* successor in a chain */
+    uint8_t tries;           /* retries without progress */
+    uint32_t room;           /* of a chain head in a FIFO: its length */
+    uint64_t done;           /* bytes transferred so far */
+    struct ring_slot *chain; /* successor in a chain */
     struct ring_op op;
     struct ring_slot *chain_before; /* predecessor in a chain, until it has finished */
     struct iovec *rest;             /* owned: what is left of a vectored transfer */
@@ -93,7 +93,8 @@ extern _Atomic(struct ring_slot *) slab_directory[SLAB_COUNT];
 static inline struct ring_slot *slot_at(ring_handle_t handle)
 {
     uint32_t index = (uint32_t)handle & ((1u << SLOT_INDEX_BITS) - 1);
-    struct ring_slot *slots = atomic_load_explicit(&slab_directory[index >> SLAB_SLOT_BITS], memory_order_relaxed);
+    struct ring_slot *slots =
+        atomic_load_explicit(&slab_directory[index >> SLAB_SLOT_BITS], memory_order_relaxed);
     return &slots[index & (SLAB_SLOTS - 1)];
 }
 
@@ -119,7 +120,8 @@ static inline void slot_next_generation(struct ring_slot *slot)
     slot->handle += UINT64_C(1) << SLOT_INDEX_BITS;
     if (slot->handle >> SLOT_INDEX_BITS == 0) /* 2^40 operations later */
         slot->handle += UINT64_C(1) << SLOT_INDEX_BITS;
-    atomic_store_explicit(&slot->word, slot->handle >> SLOT_INDEX_BITS << 8 | SLOT_FREE, memory_order_release);
+    atomic_store_explicit(&slot->word, slot->handle >> SLOT_INDEX_BITS << 8 | SLOT_FREE,
+                          memory_order_release);
 }
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The io_uring backend. liburing sets up and tears down; filling submission entries and entering the kernel is ours,
- * because several threads enter the same ring at once: entries are filled and the tail is published under the ring's
- * lock, io_uring_enter() runs outside it. The kernel serialises consumers and publishes its head only after it copied
- * the entries, so an entry is never overwritten early.
+ * The io_uring backend. liburing sets up and tears down; filling submission entries and entering the kernel
+ * is ours, because several threads enter the same ring at once: entries are filled and the tail is published
+ * under the ring's lock, io_uring_enter() runs outside it. The kernel serialises consumers and publishes its
+ * head only after it copied the entries, so an entry is never overwritten early.
  */
 #include "backend.h"
 #include "kernel.h"
@@ -24,7 +24,8 @@ struct backend {
     struct __kernel_timespec timer_at; /* read by the kernel when it takes the timer's entry */
 };
 
-_Static_assert(sizeof(struct backend_completion) == sizeof(struct io_uring_cqe), "completions are read in place");
+_Static_assert(sizeof(struct backend_completion) == sizeof(struct io_uring_cqe),
+               "completions are read in place");
 _Static_assert(offsetof(struct backend_completion, result) == offsetof(struct io_uring_cqe, res), "likewise");
 _Static_assert(BACKEND_MORE == IORING_CQE_F_MORE, "likewise");
 _Static_assert(BACKEND_STATE_MORE == (IORING_SQ_CQ_OVERFLOW | IORING_SQ_TASKRUN), "likewise");
@@ -265,8 +266,8 @@ static void prep_special(struct io_uring_sqe *sqe, const struct ring_slot *slot)
     }
 }
 
-static void uring_push(struct backend *uring, const struct ring_slot *slot, struct backend_registered registered,
-                       unsigned how)
+static void uring_push(struct backend *uring, const struct ring_slot *slot,
+                       struct backend_registered registered, unsigned how)
 {
     const struct ring_op *op = &slot->op;
     struct io_uring_sqe *sqe = next_sqe(uring);
@@ -318,8 +319,7 @@ static void uring_push_bell(struct backend *uring, int fd)
 
 static void uring_push_timer(struct backend *uring, int64_t at_ns, bool update)
 {
-    uring->timer_at =
-        (struct __kernel_timespec){.tv_sec = at_ns / 1000000000, .tv_nsec = at_ns % 1000000000};
+    uring->timer_at = (struct __kernel_timespec){.tv_sec = at_ns / 1000000000, .tv_nsec = at_ns % 1000000000};
     struct io_uring_sqe *sqe = next_sqe(uring);
     if (update) {
         io_uring_prep_timeout_update(sqe, &uring->timer_at, BACKEND_KEY_TIMER, IORING_TIMEOUT_ABS);
@@ -354,8 +354,8 @@ static int uring_submit(struct backend *uring)
         return 0;
     if (uring->setup_flags & IORING_SETUP_SQPOLL)
         return submit_sqpoll(uring, count);
-    /* All there is, not @count: a concurrent caller may have taken some of what we counted, and stopping in the
-     * middle of what another published could cut a chain. */
+    /* All there is, not @count: a concurrent caller may have taken some of what we counted, and stopping in
+     * the middle of what another published could cut a chain. */
     unsigned flags = 0;
     for (;;) {
         int rc = uring_enter(uring, uring->queue.entries, 0, flags, NULL, 0);
@@ -370,7 +370,8 @@ static int uring_submit(struct backend *uring)
 
 /* -------------------------------------------------------------- completion */
 
-static int enter_and_wait(struct backend *uring, unsigned min_events, int64_t timeout_ns, uint32_t min_wait_us)
+static int enter_and_wait(struct backend *uring, unsigned min_events, int64_t timeout_ns,
+                          uint32_t min_wait_us)
 {
     struct __kernel_timespec limit = {.tv_sec = timeout_ns / 1000000000, .tv_nsec = timeout_ns % 1000000000};
     struct kernel_getevents_arg arg = {.sigmask_sz = _NSIG / 8, .min_wait_usec = min_wait_us};
@@ -383,7 +384,8 @@ static int enter_and_wait(struct backend *uring, unsigned min_events, int64_t ti
             return rc;
         submit = 0;
     }
-    int rc = uring_enter(uring, submit, min_events, IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, &arg, sizeof(arg));
+    int rc = uring_enter(uring, submit, min_events, IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, &arg,
+                         sizeof(arg));
     return rc < 0 ? -errno : 0;
 }
 
@@ -408,7 +410,10 @@ static void uring_reap_more(struct backend *uring)
 
 /* -------------------------------------------------------------------- rest */
 
-static int uring_fd(const struct backend *uring) { return uring->ring.ring_fd; }
+static int uring_fd(const struct backend *uring)
+{
+    return uring->ring.ring_fd;
+}
 
 static int uring_notify(struct backend *uring, int eventfd)
 {
@@ -423,7 +428,8 @@ static int uring_set_buffers(struct backend *uring, const struct iovec *iovs, un
 
 static int uring_set_files(struct backend *uring, const int *fds, unsigned count)
 {
-    return count ? io_uring_register_files(&uring->ring, fds, count) : io_uring_unregister_files(&uring->ring);
+    return count ? io_uring_register_files(&uring->ring, fds, count)
+                 : io_uring_unregister_files(&uring->ring);
 }
 
 static int uring_set_file(struct backend *uring, unsigned index, int fd)

@@ -229,7 +229,8 @@ static int sleep_on_ring(struct ring *ring, int64_t timeout_ns, uint64_t wakes)
     int rc = 0;
     if (ring->local)
         atomic_store(&ring->asleep, true);
-    if (atomic_load(&group->wake_count) == wakes && !atomic_load(&ring->has_done) && !atomic_load(&ring->has_mail))
+    if (atomic_load(&group->wake_count) == wakes && !atomic_load(&ring->has_done) &&
+        !atomic_load(&ring->has_mail))
         rc = group->ops->wait(ring->backend, &wait);
     if (ring->local)
         atomic_store_explicit(&ring->asleep, false, memory_order_relaxed);

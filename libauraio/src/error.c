@@ -48,7 +48,7 @@ int engine_refuses(const auraio_engine_t *engine, const char **ret_reason)
         *ret_reason = "engine is NULL";
         return EINVAL;
     }
-    if (!ring_group_is_own(engine->group)) {
+    if (!engine_is_own(engine)) {
         *ret_reason = "the engine was inherited by fork(): destroy it here and create one in this process";
         return EPERM;
     }
