@@ -45,11 +45,34 @@ static int64_t pending_everywhere(const struct ring_group *group)
     return pending - group_own_running(group);
 }
 
-/* A ring's even share is accepted without looking at the others. */
+void group_share_pending(struct ring_group *group, int rings)
+{
+    atomic_store_explicit(&group->quick_pending, group->config.max_pending / (2 * rings),
+                          memory_order_relaxed);
+}
+
+/*
+ * A ring accepts up to half of its even share without looking at the others, unless one of them has gone past
+ * its own; that one marks the group as crowded, and then everybody counts. The mark goes when half of the
+ * room is free: with one ring at that half and every other within its quick share, the sum is still below the
+ * maximum.
+ */
 bool group_has_room(struct ring_group *group, const struct ring *ring, int count)
 {
-    return ring_pending(ring) + count <= group->quick_pending ||
-           pending_everywhere(group) + count <= group->config.max_pending;
+    int max = group->config.max_pending;
+    bool quick =
+        ring_pending(ring) + count <= atomic_load_explicit(&group->quick_pending, memory_order_relaxed);
+    bool crowded = atomic_load_explicit(&group->crowded, memory_order_relaxed);
+    if (__builtin_expect(quick && !crowded, 1))
+        return true;
+    int64_t pending = pending_everywhere(group);
+    if (!ring->local && !ring->active)
+        pending += ring_pending(ring); /* not in the bitmap yet */
+    if (pending + count > max)
+        return false;
+    if (crowded != !quick && (!quick || pending < max / 2))
+        atomic_store_explicit(&group->crowded, !quick, memory_order_relaxed);
+    return true;
 }
 
 /* ------------------------------------------------------------------- fill */

@@ -71,7 +71,7 @@ int ring_group_cancel(struct ring_group *group, ring_handle_t handle)
     enum slot_state state;
     struct ring_slot *slot = slot_find(handle, &state);
     if (!slot)
-        return -EALREADY;
+        return slot_was_handle(handle) ? -EALREADY : -EINVAL;
     struct ring *ring = slot->ring;
     if (ring->group != group)
         return -EINVAL;

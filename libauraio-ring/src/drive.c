@@ -90,6 +90,7 @@ static int hand_over(struct ring *ring, void *unused)
     ring_lock(ring);
     ring_unmark_dirty(ring);
     ring_dispatch_queued(ring);
+    deadline_arm(ring);
     ring_stamp(ring);
     ring_unlock(ring);
     int rc = ring->group->ops->submit(ring->backend);

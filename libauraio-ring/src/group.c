@@ -118,7 +118,7 @@ static int set_up(struct ring_group *group, const struct topology *topology)
     for (int i = 0; i < group->ring_count; i++)
         atomic_init(&group->route[i], i);
     atomic_init(&group->rings_used, is_thread_local(group) ? 0 : group->ring_count);
-    group->quick_pending = group->config.max_pending / group->ring_count;
+    group_share_pending(group, is_thread_local(group) ? 1 : group->ring_count);
     group_choose_barriers(group);
     rc = map_cpus(group);
     return rc < 0 ? rc : probe_backend(group);

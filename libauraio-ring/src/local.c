@@ -5,6 +5,7 @@
  * out of the kernel (what a dying thread has there would be cancelled by the kernel) and leaves the ring as a
  * shared one, which whoever drives the group next completes.
  */
+#include "fds.h"
 #include "local.h"
 #include "ring-private.h"
 
@@ -218,7 +219,7 @@ static struct ring *recycle(struct ring_group *group)
 
 static int hang_bell(struct ring *ring)
 {
-    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    int fd = fd_out_of_the_way(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     pthread_mutex_lock(&ring->mail_lock);
     ring->bell_fd = fd;
     pthread_mutex_unlock(&ring->mail_lock);
@@ -238,6 +239,7 @@ static int create_owned(struct ring_group *group, struct ring **ret_ring)
         atomic_store(&ring->local, true);
         atomic_store(&group->rings[index], ring);
         atomic_store(&group->rings_used, index + 1);
+        group_share_pending(group, index + 1);
     }
     int rc = hang_bell(ring);
     if (rc == 0)

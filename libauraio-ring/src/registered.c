@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <linux/membarrier.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -69,10 +70,20 @@ static void sync_files(struct ring *ring, struct file_table *table)
     files_release(before);
 }
 
+/* What was published names slots of the tables as they are: the kernel takes it before they change. */
+static void flush_submissions(struct ring *ring)
+{
+    ring_stamp(ring);
+    backend_publish(ring->backend);
+    while (ring->group->ops->submit(ring->backend) > 0 && backend_published(ring->backend) > 0)
+        sched_yield(); /* to the SQPOLL thread */
+}
+
 /* A ring keeps a reference to its tables, so a table that is still ours has an address of its own. */
 void ring_update_tables(struct ring *ring)
 {
     struct ring_group *group = ring->group;
+    flush_submissions(ring);
     pthread_mutex_lock(&group->tables_lock);
     struct buffer_table *buffers = group->buffers == ring->buffers ? NULL : group->buffers;
     struct file_table *files = group->files == ring->files ? NULL : group->files;

@@ -144,7 +144,8 @@ struct ring_group {
     _Atomic int entries; /* smallest of the rings created */
     _Atomic int refused_errno;
 
-    int quick_pending; /* a ring may accept this many without a look at the others */
+    _Atomic int quick_pending; /* a ring may accept this many without a look at the others */
+    _Atomic bool crowded;      /* one has accepted more than that */
     _Atomic uint64_t active[RINGS_MAX / BITMAP_BITS];
     _Atomic uint64_t active_words; /* words of active that may have a bit set */
     _Atomic uint64_t dirty[RINGS_MAX / BITMAP_BITS];
@@ -392,13 +393,18 @@ static inline void ring_sync_tables(struct ring *ring)
 
 void ring_drop_tables(struct ring *ring);
 
+/*
+ * The registered file is named only where the kernel looks it up while it takes the submission: what runs
+ * later (a member of a chain, what a worker starts) would find what is in the slot by then.
+ */
 static inline struct backend_registered ring_registered(const struct ring *ring, const struct ring_slot *slot)
 {
     const struct ring_op *op = &slot->op;
     struct backend_registered registered = {-1, -1};
-    if (op->opcode > RING_OP_FSYNC)
+    if (op->opcode > RING_OP_WRITEV)
         return registered;
-    if (ring->files_registered && op->fd < ring->files->fd_limit)
+    if (ring->files_registered && op->fd < ring->files->fd_limit && !slot->chain_before &&
+        !(slot->flags & (SLOT_PUNT | SLOT_SYNCING)))
         registered.file_slot = ring->files->slot_of_fd[op->fd];
     if (op->flags & RING_OP_FIXED && ring->buffers_registered)
         registered.buffer_slot = op->buf_index;
@@ -430,6 +436,8 @@ int group_select(struct ring_group *group, struct ring **ret_ring);
 void group_note_ring(struct ring_group *group, const struct ring *ring);
 int group_ring_node(const struct ring_group *group, int index);
 bool group_has_room(struct ring_group *group, const struct ring *ring, int count);
+/* Divide max_pending for the quick check. */
+void group_share_pending(struct ring_group *group, int rings);
 int64_t group_own_running(const struct ring_group *group);
 
 /* ------------------------------------------------------------------- drive.c */

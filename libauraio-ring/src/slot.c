@@ -104,6 +104,17 @@ struct ring_slot *slot_find(ring_handle_t handle, enum slot_state *ret_state)
     return slot;
 }
 
+bool slot_was_handle(ring_handle_t handle)
+{
+    uint32_t index = (uint32_t)(handle & ((1u << SLOT_INDEX_BITS) - 1));
+    struct ring_slot *slots =
+        atomic_load_explicit(&slab_directory[index >> SLAB_SLOT_BITS], memory_order_acquire);
+    if (!slots || handle >> SLOT_INDEX_BITS == 0)
+        return false;
+    uint64_t word = atomic_load_explicit(&slots[index & (SLAB_SLOTS - 1)].word, memory_order_acquire);
+    return handle >> SLOT_INDEX_BITS <= word >> 8;
+}
+
 bool ring_handle_pending(ring_handle_t handle)
 {
     enum slot_state state;

@@ -85,6 +85,9 @@ void slab_retire(uint32_t number);
 /* The slot a handle names now, or NULL when it is stale or never was one. *ret_state: its state. */
 struct ring_slot *slot_find(ring_handle_t handle, enum slot_state *ret_state);
 
+/* Whether @handle, which names nothing now, may have named an operation before. */
+bool slot_was_handle(ring_handle_t handle);
+
 /* Slabs by number. Entry 0 stays empty: index 0 is no slot. */
 enum { SLAB_COUNT = 1 << (SLOT_INDEX_BITS - SLAB_SLOT_BITS) };
 extern _Atomic(struct ring_slot *) slab_directory[SLAB_COUNT];

@@ -6,6 +6,7 @@
  * head only after it copied the entries, so an entry is never overwritten early.
  */
 #include "backend.h"
+#include "fds.h"
 #include "kernel.h"
 
 #include <assert.h>
@@ -111,6 +112,7 @@ static void set_up_queue(struct backend *uring, const struct backend_config *con
     };
     for (unsigned i = 0; i < uring->queue.entries; i++)
         sq->array[i] = i;
+    uring->ring.ring_fd = uring->ring.enter_ring_fd = fd_out_of_the_way(uring->ring.ring_fd);
     uring->enter_fd = uring->ring.ring_fd;
     if (config->owned && io_uring_register_ring_fd(&uring->ring) == 1) {
         uring->enter_fd = uring->ring.enter_ring_fd;

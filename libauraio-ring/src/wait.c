@@ -10,6 +10,7 @@
  * wake_count, the bitmaps and the rings; whoever changes something marks it, raises wake_count, then looks at
  * those counters. All of these are sequentially consistent, so one of the two sees the other.
  */
+#include "fds.h"
 #include "ring-private.h"
 
 #include <assert.h>
@@ -88,7 +89,7 @@ static int epoll_fd(struct ring_group *group)
     pthread_mutex_lock(&group->rings_lock);
     int rc = group->epoll_fd;
     if (rc < 0) {
-        rc = epoll_create1(EPOLL_CLOEXEC);
+        rc = fd_out_of_the_way(epoll_create1(EPOLL_CLOEXEC));
         rc = rc < 0 ? -errno : rc;
         group->epoll_fd = rc < 0 ? -1 : rc;
         for (int i = 0; rc >= 0 && i < atomic_load(&group->rings_used); i++) {
@@ -122,7 +123,8 @@ static int local_poll_fd(struct ring_group *group)
         return rc;
     if (ring->notify_fd >= 0)
         return ring->notify_fd;
-    int fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK); /* readable: what completed before is still to be seen */
+    int fd = fd_out_of_the_way(
+        eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK)); /* readable: what completed before is still to be seen */
     if (fd < 0)
         return -errno;
     rc = group->ops->notify(ring->backend, fd);
@@ -211,6 +213,7 @@ static void prepare_ring(struct ring *ring)
     if (ring->local)
         arm_bell(ring);
     ring_unmark_dirty(ring);
+    deadline_arm(ring);
     ring_stamp(ring);
 }
 
@@ -247,7 +250,7 @@ static bool join_fd_sleepers(struct ring_group *group, uint64_t *ret_wakes)
 {
     pthread_mutex_lock(&group->sleep_lock);
     if (group->wake_fd < 0)
-        group->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        group->wake_fd = fd_out_of_the_way(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     group->fd_sleepers++;
     *ret_wakes = group->fd_wakes;
     bool usable = group->wake_fd >= 0;

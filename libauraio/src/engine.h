@@ -33,10 +33,9 @@ struct auraio_engine {
  * positive errno. Return -1 and NULL.
  */
 int error_int(int error, const char *format, long long a, long long b);
+/* The same with one double. */
+int error_real(int error, const char *format, double real);
 void *error_null(int error, const char *format, long long a, long long b);
-/* Forget the reason of an earlier failure and describe @error by its name only. */
-const char *error_text(void);
-
 /* Errors that every call with an engine has; 0, or a positive errno with *ret_reason. */
 int engine_refuses(const auraio_engine_t *engine, const char **ret_reason);
 

@@ -6,6 +6,7 @@
 #include "engine.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,8 +85,8 @@ static struct refusal check_range(const struct ring_op *op)
 static struct refusal check_op(const struct ring_op *op)
 {
     bool at_path = op->opcode == RING_OP_OPENAT || op->opcode == RING_OP_STATX;
-    if (op->fd < 0 && !at_path)
-        return refusal("fd is %lld: it is not an open file", op->fd);
+    if (op->fd < 0 && !(at_path && op->fd == AT_FDCWD))
+        return refusal("fd is %lld: it is not an open file (nor AT_FDCWD)", op->fd);
     switch (op->opcode) {
     case RING_OP_READ:
     case RING_OP_WRITE:
