@@ -6,7 +6,6 @@
 #include "peers.h"
 
 #include <errno.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <uv.h>
 
@@ -57,28 +56,25 @@ static int libuv_run(void *opaque, uint64_t ops)
     return state->error;
 }
 
-/* Lanes open at the same time, and all for the same kind of load. */
-static int size_pool(bool direct)
+static int libuv_prepare(const struct load *load, void **ret_shared)
 {
-    static _Atomic int size_now;
-    int size = direct ? 32 : 1, before = 0;
-    if (!atomic_compare_exchange_strong(&size_now, &before, size))
-        return before == size ? 0 : -EBUSY;
-    setenv("UV_THREADPOOL_SIZE", direct ? "32" : "1", 1);
-    return 0;
+    static int size_now; /* of the process's pool; 0: not used yet */
+    (void)ret_shared;
+    int size = load->direct ? 32 : 1;
+    if (size_now != 0 && size_now != size)
+        return -EBUSY;
+    size_now = size;
+    return setenv("UV_THREADPOOL_SIZE", load->direct ? "32" : "1", 1) == 0 ? 0 : -errno;
 }
 
 static int libuv_open(struct lane *lane, void *shared, void **ret_state)
 {
     (void)shared;
     unsigned depth = lane->load->depth;
-    int r = size_pool(lane->load->direct);
-    if (r < 0)
-        return r;
     struct state *state = calloc(1, sizeof(*state) + depth * sizeof(state->slots[0]));
     if (!state)
         return -ENOMEM;
-    r = uv_loop_init(&state->loop);
+    int r = uv_loop_init(&state->loop);
     if (r < 0) {
         free(state);
         return r;
@@ -106,6 +102,7 @@ static void libuv_close(void *opaque)
 const struct peer peer_libuv = {
     .name = "libuv",
     .summary = "libuv's file reads",
+    .prepare = libuv_prepare,
     .open = libuv_open,
     .run = libuv_run,
     .close = libuv_close,

@@ -75,11 +75,22 @@ static int posix_aio_run(void *opaque, uint64_t ops)
     return 0;
 }
 
+/* After an error requests may still be under way, in memory that is about to be freed. */
+static void finish(struct state *state)
+{
+    for (unsigned i = 0; state->waiting && i < state->lane->load->depth; i++) {
+        const struct aiocb *const one[] = {state->waiting[i]};
+        while (one[0] && aio_error(one[0]) == EINPROGRESS)
+            aio_suspend(one, 1, NULL);
+    }
+}
+
 static void posix_aio_close(void *opaque)
 {
     struct state *state = opaque;
     if (!state)
         return;
+    finish(state);
     if (state->lane->load->direct) {
         for (unsigned i = 0; i < state->lane->load->depth; i++) {
             if (state->blocks[i].aio_fildes > 0)
