@@ -38,6 +38,7 @@
 #include <string.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <unistd.h> /* close(), which every program that reads files needs */
 
 #include <auraio/version.h>
 

@@ -1,0 +1,55 @@
+/* measure.h - what is written down of one segment while it runs.
+ *
+ * The steady window is the second half of the segment: what came before is the policy's way there,
+ * and is judged by the time it took. Nothing here feeds back into the run.
+ */
+#ifndef SIM_MEASURE_H
+#define SIM_MEASURE_H
+
+#include <auraio/adapt_sim.h>
+
+/* Completions of one look at whether the goal is reached: enough that luck is a few percent. Looks
+ * don't overlap, so that a run gets one chance for each 256 completions, not 256 of them. */
+#define SIM_LOOK 256
+#define SIM_REACHED_SHARE 0.95
+#define SIM_REACHED_LATENCY 1.5
+
+typedef struct sim_measure {
+    int64_t from_ns, steady_ns;
+    int64_t target_ns;         /* 0: none */
+    const int64_t *targets_ns; /* the model's */
+    int target_count;
+    auraio_sim_goal_t goal;
+    bool first; /* of the run: no old operations whose latency must fall */
+
+    auraio_hist_t latency, wait; /* steady */
+    uint64_t count, over;        /* steady */
+    uint64_t overs[AURAIO_SIM_TARGETS];
+    double latency_sum;
+    uint64_t *ring_counts;
+    int rings;
+
+    int limit, limit_min, limit_max;
+    int64_t limit_since_ns;
+    double limit_area;
+
+    int64_t look_ns; /* when the look that is running began */
+    int64_t look_latency_sum;
+    int look_count;
+    int64_t seen; /* completions since the segment began */
+    int64_t reached_ns, reached_completions;
+} sim_measure_t;
+
+/* Begin a segment that lasts from `from_ns` to `to_ns`. `ring_counts` (rings of them) is kept, and
+ * so are the model's `targets_ns`. */
+void sim_measure_begin(sim_measure_t *measure, int64_t from_ns, int64_t to_ns, int limit,
+                       uint64_t *ring_counts, int rings, const int64_t *targets_ns);
+
+void sim_measure_completion(sim_measure_t *measure, int64_t now_ns, int64_t latency_ns,
+                            int64_t wait_ns, uint32_t ring);
+
+void sim_measure_limit(sim_measure_t *measure, int64_t now_ns, int limit);
+
+void sim_measure_end(sim_measure_t *measure, int64_t now_ns, auraio_sim_figures_t *ret_figures);
+
+#endif

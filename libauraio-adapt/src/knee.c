@@ -1,0 +1,316 @@
+/* Cruise where throughput bounds the limit.
+ *
+ * Arms alternate: base, up, base, down. A probe is compared with the mean of the base arms before
+ * and after it, so that drift cancels; the differences of up and of down probes add up, weighted by
+ * 1/error^2 and fading. More depth is taken when the gain is significantly above what an elasticity
+ * of 0.05 would bring, less when significantly nothing more than that is lost. While nothing moves
+ * probes become rare; now and then a wide one looks at twice the limit, for a plateau may hide what
+ * lies beyond. */
+#include "state.h"
+
+#include <assert.h>
+#include <math.h>
+
+static void forget_probes(adapt_knee_t *knee)
+{
+    knee->probe = knee->probed_kind = ADAPT_PROBE_NONE;
+    knee->have_base = false;
+    knee->up = knee->down = (adapt_paired_t){0};
+    knee->turn = 0;
+    knee->gap = 1;
+    knee->gap_left = 0;
+    knee->repeat_up = false;
+}
+
+void adapt_cruise_begin(adapt_state_t *state, int limit, adapt_mode_t mode)
+{
+    adapt_knee_t *knee = &state->knee;
+    assert(mode != ADAPT_SEARCHING);
+    state->mode = mode;
+    knee->wide_gap = ADAPT_WIDE_GAP;
+    knee->since_wide = 0;
+    adapt_cruise_move(state, limit);
+    knee->step = state->base_limit / 16 > 1 ? state->base_limit / 16 : 1;
+}
+
+/* What was learned at the old limit doesn't hold at the new one. */
+void adapt_cruise_move(adapt_state_t *state, int limit)
+{
+    state->base_limit = adapt_clamp_limit(state, limit);
+    forget_probes(&state->knee);
+    state->knee.deficit = adapt_curve_deficit(&state->search, state->base_limit);
+    adapt_change_forget(state);
+    adapt_start_arm(state, state->base_limit, adapt_batch_size_for(state->base_limit));
+}
+
+/* Additive increase, by a step that doubles up to an eighth of the limit. */
+void adapt_increase(adapt_state_t *state, int highest, auraio_adapt_cause_t cause)
+{
+    adapt_knee_t *knee = &state->knee;
+    int base = state->base_limit;
+    int limit = base + knee->step;
+    if (limit > highest)
+        limit = highest;
+    limit = adapt_clamp_limit(state, limit);
+    if (knee->step < base / 8)
+        knee->step *= 2;
+    if (limit <= base) {
+        adapt_start_arm(state, base, adapt_batch_size_for(base));
+        return;
+    }
+    adapt_journal_add(state, cause, base, limit, 0, 0);
+    adapt_cruise_move(state, limit);
+}
+
+static int limit_above(const adapt_state_t *state)
+{
+    int step = state->base_limit / ADAPT_PROBE_UP_DIVISOR;
+    return adapt_clamp_limit(state, state->base_limit + (step > 1 ? step : 1));
+}
+
+static int limit_below(const adapt_state_t *state)
+{
+    int step = state->base_limit / ADAPT_PROBE_DOWN_DIVISOR;
+    return adapt_clamp_limit(state, state->base_limit - (step > 1 ? step : 1));
+}
+
+static void start(adapt_state_t *state, adapt_probe_t probe)
+{
+    int base = state->base_limit, limit = base;
+    if (probe == ADAPT_PROBE_UP)
+        limit = limit_above(state);
+    else if (probe == ADAPT_PROBE_DOWN)
+        limit = limit_below(state);
+    else if (probe == ADAPT_PROBE_WIDE)
+        limit = adapt_clamp_limit(state, 2 * base);
+    state->knee.probe = probe;
+    /* Paired arms use the same batches, those of the larger limit. */
+    adapt_start_arm(state, limit, adapt_batch_size_for(limit_above(state)));
+}
+
+static void pair(adapt_paired_t *paired, double difference, double variance)
+{
+    const double keep = ADAPT_PROBE_DECAY;
+    paired->weight = keep * paired->weight + 1;
+    paired->weight_squares = keep * keep * paired->weight_squares + 1;
+    paired->weighted = keep * paired->weighted + difference;
+    paired->variance += (variance - paired->variance) / paired->weight;
+    paired->cycles++;
+}
+
+static double paired_mean(const adapt_paired_t *paired)
+{
+    return paired->weight > 0 ? paired->weighted / paired->weight : 0;
+}
+
+static double paired_error(const adapt_paired_t *paired)
+{
+    return paired->weight > 0 ? sqrt(paired->variance * paired->weight_squares) / paired->weight
+                              : 1;
+}
+
+/* Whether it is known that less depth would lose too much. */
+static bool is_settled(const adapt_state_t *state)
+{
+    const adapt_knee_t *knee = &state->knee;
+    if (limit_below(state) >= state->base_limit)
+        return true;
+    double deficit = knee->deficit - paired_mean(&knee->down);
+    double error = hypot(paired_error(&knee->down), state->search.best_error);
+    return knee->down.cycles >= 2 && deficit - error > knee->deficit_allowed;
+}
+
+static void search_here(adapt_state_t *state, double gain, double error)
+{
+    adapt_journal_add(state, AURAIO_ADAPT_CAUSE_GAIN, state->base_limit, state->base_limit, gain,
+                      error);
+    adapt_search_begin(state, state->base_limit);
+}
+
+/* Act on what the probes above showed. */
+static bool gain_above(adapt_state_t *state)
+{
+    adapt_knee_t *knee = &state->knee;
+    int above = limit_above(state);
+    if (knee->up.cycles < 1 || above <= state->base_limit)
+        return false;
+    double gain = paired_mean(&knee->up), error = paired_error(&knee->up);
+    double distance = log((double)above / state->base_limit);
+    if (gain - ADAPT_Z_STEEP * error > ADAPT_ELASTICITY_STEEP * distance) {
+        search_here(state, gain, error);
+        return true;
+    }
+    bool promising = gain - error > ADAPT_GAIN_SHARE * knee->deficit_allowed;
+    bool worth_it = gain - ADAPT_Z_PROBE * error > ADAPT_GAIN_SHARE * knee->deficit_allowed;
+    bool short_of_best = gain > 0 && knee->deficit - ADAPT_Z_PROBE * state->search.best_error >
+                                         knee->deficit_allowed;
+    if (knee->up.cycles < 2 || !(worth_it || short_of_best)) {
+        knee->repeat_up = promising;
+        return false;
+    }
+    adapt_increase(state, above, AURAIO_ADAPT_CAUSE_GAIN);
+    return true;
+}
+
+/* Act on what the probes below showed. */
+static bool surplus_below(adapt_state_t *state)
+{
+    adapt_knee_t *knee = &state->knee;
+    int below = limit_below(state);
+    if (knee->down.cycles < 2 || below >= state->base_limit)
+        return false;
+    double gain = paired_mean(&knee->down), error = paired_error(&knee->down);
+    double deficit = adapt_max(knee->deficit - gain, 0);
+    if (deficit + ADAPT_Z_DOWN * hypot(error, state->search.best_error) >= knee->deficit_allowed)
+        return false;
+    adapt_journal_add(state, AURAIO_ADAPT_CAUSE_SURPLUS, state->base_limit, below, gain, error);
+    knee->step = 1;
+    adapt_cruise_move(state, below);
+    knee->deficit = deficit;
+    return true;
+}
+
+/* The base arm after a probe: pair them, and act if the evidence suffices. */
+static bool judge_probe(adapt_state_t *state, adapt_estimate_t after)
+{
+    adapt_knee_t *knee = &state->knee;
+    adapt_probe_t kind = knee->probed_kind;
+    double difference = knee->probed.mean - 0.5 * (knee->base.mean + after.mean);
+    double variance = knee->probed.error * knee->probed.error +
+                      0.25 * (knee->base.error * knee->base.error + after.error * after.error);
+    knee->probed_kind = ADAPT_PROBE_NONE;
+
+    if (kind == ADAPT_PROBE_WIDE) {
+        if (difference - ADAPT_Z_STEEP * sqrt(variance) <= knee->deficit_allowed)
+            return false;
+        knee->wide_gap = ADAPT_WIDE_GAP;
+        search_here(state, difference, sqrt(variance));
+        return true;
+    }
+    pair(kind == ADAPT_PROBE_UP ? &knee->up : &knee->down, difference, variance);
+    return gain_above(state) || surplus_below(state);
+}
+
+/* What the next arm is. */
+static adapt_probe_t next_probe(adapt_state_t *state, double p99_ns, double share)
+{
+    adapt_knee_t *knee = &state->knee;
+    const adapt_goal_t *goal = &state->goal;
+    double target_ns = (double)goal->target_ns;
+    bool has_target = goal->target_ns > 0;
+    bool can_up = limit_above(state) > state->base_limit &&
+                  !(has_target && (p99_ns > 0.85 * target_ns || share > 0.6 * goal->allowed ||
+                                   state->target.debt > 0));
+    bool can_down = limit_below(state) < state->base_limit;
+    bool can_wide = can_up && 2 * state->base_limit <= state->max_limit &&
+                    !(has_target && p99_ns > 0.4 * target_ns);
+
+    /* On the edge of the target neither direction is of use. */
+    if (has_target && p99_ns > ADAPT_TARGET_AIM * target_ns && share < 1.15 * goal->allowed)
+        return ADAPT_PROBE_NONE;
+    knee->since_wide += state->arm.samples;
+    if (can_wide && knee->since_wide >= (int64_t)knee->wide_gap * state->base_limit) {
+        knee->since_wide = 0;
+        if (knee->wide_gap < ADAPT_WIDE_GAP_MAX)
+            knee->wide_gap *= 2;
+        return ADAPT_PROBE_WIDE;
+    }
+    if (can_up && knee->repeat_up) {
+        knee->repeat_up = false;
+        return ADAPT_PROBE_UP;
+    }
+    if (knee->gap_left > 0) {
+        knee->gap_left--;
+        return ADAPT_PROBE_NONE;
+    }
+    knee->gap_left = knee->gap - 1;
+    bool settled = is_settled(state);
+    int gap_max = settled ? ADAPT_PROBE_GAP_MAX : ADAPT_PROBE_GAP_UNSETTLED;
+    if (knee->turn >= ADAPT_PROBE_TURN && knee->gap < gap_max)
+        knee->gap *= 2;
+    bool prefer_up = ++knee->turn % (settled ? 2 : ADAPT_PROBE_TURN) == 1;
+    if (can_up && (prefer_up || !can_down))
+        return ADAPT_PROBE_UP;
+    return can_down ? ADAPT_PROBE_DOWN : ADAPT_PROBE_NONE;
+}
+
+/* A probe that loses far more than is allowed need not be measured to the end. */
+static bool probe_is_hopeless(const adapt_state_t *state)
+{
+    if (state->knee.probe != ADAPT_PROBE_DOWN)
+        return false;
+    adapt_estimate_t rate = adapt_arm_rate(&state->arm);
+    double loss = state->knee.base.mean - rate.mean;
+    return loss - ADAPT_Z_STEEP * hypot(rate.error, state->knee.base.error) >
+           state->knee.deficit_allowed;
+}
+
+static bool arm_is_complete(const adapt_state_t *state)
+{
+    const adapt_arm_t *arm = &state->arm;
+    if (state->goal.target_ns == 0 && probe_is_hopeless(state))
+        return true;
+    int needed = state->mode == ADAPT_AT_TARGET ? ADAPT_TARGET_BATCHES : ADAPT_KNEE_BATCHES;
+    if (arm->closed < adapt_pace_batches(state, needed))
+        return false;
+    if (state->mode == ADAPT_AT_KNEE && !is_settled(state) &&
+        arm->last_ns - arm->begin_ns < ADAPT_SEARCH_NS &&
+        adapt_arm_rate(arm).error > ADAPT_KNEE_ERROR)
+        return false;
+    if (state->goal.target_ns == 0)
+        return true;
+    if (arm->samples < ADAPT_TARGET_SAMPLES)
+        return false;
+    /* A base arm also decides about latency: that takes more samples, where they come quickly. */
+    bool enough = arm->samples >= ADAPT_TARGET_SAMPLES_FULL ||
+                  arm->last_ns - arm->begin_ns > ADAPT_TARGET_ARM_NS;
+    bool clean = state->mode == ADAPT_AT_TARGET && arm->over == 0;
+    return state->limit != state->base_limit || enough || clean;
+}
+
+/* A batch was stored while cruising. */
+void adapt_cruise_evaluate(adapt_state_t *state)
+{
+    adapt_knee_t *knee = &state->knee;
+    const adapt_arm_t *arm = &state->arm;
+    if (state->goal.target_ns > 0 && adapt_target_violated(state))
+        return;
+    if (adapt_change_in_batches(state))
+        return;
+    int batches_min = knee->probe == ADAPT_PROBE_WIDE ? ADAPT_PACED_BATCHES : 6;
+    if (arm->count < adapt_pace_batches(state, batches_min) || !arm_is_complete(state))
+        return;
+
+    adapt_estimate_t rate = adapt_arm_rate(arm);
+    if (knee->probe != ADAPT_PROBE_NONE) {
+        knee->probed = rate;
+        knee->probed_kind = knee->probe;
+        start(state, ADAPT_PROBE_NONE);
+        return;
+    }
+    if (adapt_change_in_arm(state, rate))
+        return;
+    bool suspected = adapt_change_is_suspected(state, rate);
+    adapt_change_learn(state, rate);
+    adapt_pace_fade(state, rate);
+    if (adapt_goal_retry(state))
+        return;
+
+    double p99_ns = adapt_arm_percentile_ns(state);
+    double share = arm->samples > 0 ? (double)arm->over / (double)arm->samples : 0;
+    if (state->mode == ADAPT_AT_TARGET) {
+        if (!adapt_target_leave(state, p99_ns, share))
+            adapt_target_cruise(state, p99_ns, share);
+        return;
+    }
+    if (knee->probed_kind != ADAPT_PROBE_NONE && knee->have_base && judge_probe(state, rate))
+        return;
+    knee->base = rate;
+    knee->have_base = true;
+    if (suspected) {
+        knee->gap = 1;
+        knee->gap_left = 0;
+        knee->repeat_up = true;
+    }
+    start(state, next_probe(state, p99_ns, share));
+}

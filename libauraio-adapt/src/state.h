@@ -1,0 +1,327 @@
+/* The controller's state and what its pieces offer each other.
+ *
+ * The controller works in arms. An arm is a stay at one limit: it begins when the limit is set,
+ * waits until the operations of the previous limit are gone, and then gathers batches of
+ * completions until the piece in charge (search, knee, target) decides something and starts the
+ * next arm. The pieces:
+ *
+ *   arm        batches, and the rate and exceedance estimated from them
+ *   cost       what operations of different kinds and sizes cost the device
+ *   search     doubling and halving until the limit is bracketed, then refining
+ *   knee       cruise where throughput bounds the limit: paired probes above and below
+ *   target     cruise where the latency target bounds the limit: debt account, decrease, increase
+ *   pace       how long a batch must be on a device that serves in slices
+ *   change     notices that the device became another one
+ *   exogenous  what is promised: the goal, and its suspension while the device's latency has
+ * another cause journal    decisions with their figures adapt      the border: options, completions
+ * in, limit and phase out
+ */
+#ifndef ADAPT_STATE_H
+#define ADAPT_STATE_H
+
+#include <auraio/adapt.h>
+
+#include "tuning.h"
+
+/* ---- arm */
+
+#define ADAPT_KINDS 3
+#define ADAPT_SIZE_CLASSES 10 /* up to 4 KiB, 8 KiB, ... 1 MiB, above */
+#define ADAPT_CLASSES (ADAPT_KINDS * ADAPT_SIZE_CLASSES)
+
+/* One batch of evidence: the ops that completed in `time_ns`. */
+typedef struct adapt_evidence {
+    double log_rate; /* ln of cost a nanosecond */
+    double cost;
+    double time_ns;
+    double exceedance; /* share of completions over the target */
+} adapt_evidence_t;
+
+typedef struct adapt_arm {
+    adapt_evidence_t evidence[ADAPT_ARM_BATCHES];
+    int count;       /* batches stored */
+    int closed;      /* batches closed and not merged away: never more than the evidence is worth */
+    int batch_size;  /* completions that close a batch */
+    int64_t pace_ns; /* and the time it must take */
+    int64_t begin_ns;
+    int64_t last_ns; /* the newest reap */
+    int64_t samples; /* completions seen, also of batches that were no evidence */
+    int64_t over;    /* of these, over the target */
+
+    /* the batch being filled */
+    int64_t batch_begin_ns;
+    int64_t batch_samples;
+    int64_t batch_bound;
+    int64_t batch_over;
+    double batch_cost;
+    uint32_t batch_classes[ADAPT_CLASSES];
+
+    uint64_t classes[ADAPT_CLASSES]; /* of the stored batches */
+    auraio_hist_t hist;              /* filled only while there is a target */
+} adapt_arm_t;
+
+typedef struct adapt_estimate {
+    double mean;        /* trimmed mean of ln rate */
+    double error;       /* its standard error */
+    double spread;      /* standard deviation of one batch */
+    double correlation; /* of batches with their neighbours */
+} adapt_estimate_t;
+
+typedef struct adapt_share_estimate {
+    double share; /* of completions over the target */
+    double error;
+} adapt_share_estimate_t;
+
+void adapt_arm_reset(adapt_arm_t *arm, int batch_size, int64_t pace_ns);
+void adapt_arm_begin(adapt_arm_t *arm, int64_t now_ns);
+void adapt_arm_drop_batch(adapt_arm_t *arm, int64_t now_ns);
+bool adapt_arm_batch_is_full(const adapt_arm_t *arm, int64_t now_ns);
+bool adapt_arm_batch_was_bound(const adapt_arm_t *arm);
+void adapt_arm_close_batch(adapt_arm_t *arm);
+bool adapt_arm_merge_if_bursty(adapt_arm_t *arm);
+adapt_estimate_t adapt_arm_rate(const adapt_arm_t *arm);
+adapt_share_estimate_t adapt_arm_exceedance(const adapt_arm_t *arm);
+int adapt_batch_size_for(int limit);
+void adapt_sort(double *values, int count);
+
+/* ---- cost */
+
+typedef struct adapt_cost {
+    double cost[ADAPT_CLASSES];       /* in force: read for every completion */
+    double covariance[ADAPT_CLASSES]; /* of a class's share of a batch with the batch's slowness,
+                                         fading */
+    double variance[ADAPT_CLASSES];   /* of that share, fading alike */
+    uint32_t seen;                    /* bit set of classes that ever completed */
+} adapt_cost_t;
+
+void adapt_cost_init(adapt_cost_t *cost);
+int adapt_cost_class(unsigned kind, uint32_t size_bytes);
+void adapt_cost_learn(adapt_cost_t *cost, const adapt_arm_t *arm);
+void adapt_cost_adopt(adapt_cost_t *cost, const adapt_arm_t *arm);
+
+/* ---- search */
+
+typedef struct adapt_node {
+    int limit;
+    bool violating;
+    adapt_estimate_t rate;
+    double fitted; /* rate.mean, with noise around a plateau pooled */
+    double p99_ns;
+    adapt_share_estimate_t exceedance;
+} adapt_node_t;
+
+#define ADAPT_NODES 24
+
+typedef enum adapt_direction { ADAPT_UP, ADAPT_DOWN, ADAPT_REFINE } adapt_direction_t;
+
+typedef struct adapt_search {
+    adapt_node_t nodes[ADAPT_NODES]; /* measured limits, ascending */
+    int count;
+    adapt_node_t first;  /* where the search began */
+    adapt_node_t anchor; /* what the arm under measurement is compared with */
+    adapt_direction_t direction;
+    int failures; /* doublings in a row that did not pay */
+    bool tried_up, tried_down;
+    bool restarted;
+    int refinements;
+    double best;       /* fitted ln rate of the best limit */
+    double best_error; /* its standard error */
+} adapt_search_t;
+
+/* ---- knee */
+
+typedef enum adapt_probe {
+    ADAPT_PROBE_NONE,
+    ADAPT_PROBE_UP,
+    ADAPT_PROBE_DOWN,
+    ADAPT_PROBE_WIDE
+} adapt_probe_t;
+
+/* Differences of probe and base, fading. Every pair counts the same: its own error is too uncertain
+ * to be its weight. */
+typedef struct adapt_paired {
+    double weight;
+    double weight_squares;
+    double weighted;
+    double variance; /* of a pair, smoothed */
+    int cycles;
+} adapt_paired_t;
+
+typedef struct adapt_knee {
+    adapt_probe_t probe;   /* what the arm under measurement is */
+    adapt_estimate_t base; /* the base arm before the probe */
+    adapt_estimate_t probed;
+    adapt_probe_t probed_kind; /* the probe that awaits its second base arm */
+    bool have_base;
+    adapt_paired_t up, down;
+    int turn;          /* probes made */
+    int gap, gap_left; /* base arms between probes */
+    bool repeat_up;    /* the last probe above was promising: look again at once */
+    int wide_gap;      /* completions between wide probes, in limits */
+    int64_t since_wide;
+    int step;               /* additive increase */
+    double deficit;         /* ln of the best throughput over that of the base limit */
+    double deficit_allowed; /* what it may be */
+} adapt_knee_t;
+
+/* ---- target */
+
+typedef struct adapt_target {
+    double debt; /* completions over the target beyond the budget */
+    int ceiling; /* a limit that violated: stay below */
+    int hold;    /* arms until the next increase */
+    int hold_length;
+    int violated_limit; /* where the present row of decreases began */
+    double violated_share;
+    double violated_p99_ns;
+    /* latency while the application is the bottleneck */
+    int64_t free_samples, free_over;
+    int free_peak; /* operations in flight when it was violated, at most */
+} adapt_target_t;
+
+/* ---- change */
+
+typedef struct adapt_change {
+    bool known;
+    double reference; /* ln rate at the base limit */
+    double spread;
+    int row; /* batches in a row on one side */
+    int side;
+    int64_t row_begin_ns;
+    double slow;       /* a slower reference, for small shifts */
+    double rise, fall; /* cumulative sums */
+} adapt_change_t;
+
+/* ---- pace */
+
+typedef struct adapt_pace {
+    int64_t pace_ns; /* the time a batch must take at least; 0: any */
+    int64_t last_stall_ns;
+} adapt_pace_t;
+
+/* ---- goal */
+
+/* What is promised now. Level 0: what the options ask. 1: only nine in ten operations keep the
+ * target, because its p99 has another cause than depth. 2: nothing can keep it: depth only where it
+ * pays well. */
+typedef struct adapt_goal {
+    int level;
+    int64_t target_ns; /* 0: none, or suspended */
+    double allowed;    /* share of completions that may exceed it */
+    double percent;    /* the percentile that goes with it */
+    double elasticity;
+    double doubling_gain;
+    double knee_share;
+    double deficit_allowed;
+    int suspensions;
+    int64_t since_ns;
+} adapt_goal_t;
+
+/* ---- journal */
+
+typedef struct adapt_journal {
+    auraio_adapt_decision_t entries[AURAIO_ADAPT_JOURNAL];
+    int next;
+    int count;
+} adapt_journal_t;
+
+/* ---- all of it */
+
+typedef enum adapt_mode { ADAPT_SEARCHING, ADAPT_AT_KNEE, ADAPT_AT_TARGET } adapt_mode_t;
+
+typedef struct __attribute__((may_alias)) adapt_state {
+    int min_limit, max_limit;
+    int64_t target_ns; /* asked for */
+    adapt_mode_t mode;
+    int base_limit;
+    int limit;        /* in force: the base, or a probe */
+    int settle_left;  /* completions of older limits to ignore */
+    int settle_bound; /* ignore no more than these, whatever is in flight */
+    int64_t last_ns;
+    uint32_t epoch; /* counts arms */
+    adapt_goal_t goal;
+    adapt_search_t search;
+    adapt_knee_t knee;
+    adapt_target_t target;
+    adapt_change_t change;
+    adapt_pace_t pace;
+    adapt_cost_t cost;
+    adapt_arm_t arm;
+    adapt_journal_t journal;
+} adapt_state_t;
+
+_Static_assert(sizeof(adapt_state_t) <= AURAIO_ADAPT_STATE_BYTES,
+               "the public type must hold the state");
+
+static inline int adapt_clamp_limit(const adapt_state_t *state, int limit)
+{
+    if (limit < state->min_limit)
+        return state->min_limit;
+    return limit < state->max_limit ? limit : state->max_limit;
+}
+
+static inline double adapt_max(double a, double b)
+{
+    return a > b ? a : b;
+}
+
+static inline double adapt_min(double a, double b)
+{
+    return a < b ? a : b;
+}
+
+static inline double adapt_clamp(double value, double low, double high)
+{
+    return adapt_max(low, adapt_min(value, high));
+}
+
+/* adapt.c */
+auraio_adapt_phase_t adapt_phase(const adapt_state_t *state);
+/* Set the limit and start an arm at it. */
+void adapt_start_arm(adapt_state_t *state, int limit, int batch_size);
+
+void adapt_search_begin(adapt_state_t *state, int from);
+void adapt_search_evaluate(adapt_state_t *state);
+double adapt_curve_deficit(const adapt_search_t *search, int limit);
+void adapt_search_begin_down(adapt_state_t *state, int from);
+double adapt_curve_knee(const adapt_search_t *search, double knee_share, double *ret_lowest);
+void adapt_curve_fit(adapt_search_t *search);
+double adapt_curve_utility_peak(const adapt_search_t *search, double elasticity);
+double adapt_curve_target_limit(const adapt_search_t *search, double target_ns);
+
+/* knee.c: begin cruising at a limit (all evidence of probes is forgotten), or move a little while
+ * cruising. */
+void adapt_cruise_begin(adapt_state_t *state, int limit, adapt_mode_t mode);
+void adapt_cruise_move(adapt_state_t *state, int limit);
+void adapt_cruise_evaluate(adapt_state_t *state);
+void adapt_increase(adapt_state_t *state, int highest, auraio_adapt_cause_t cause);
+
+void adapt_target_begin(adapt_state_t *state);
+void adapt_target_count(adapt_state_t *state, int64_t samples, int64_t over);
+bool adapt_target_violated(adapt_state_t *state);
+void adapt_target_cruise(adapt_state_t *state, double p99_ns, double share);
+bool adapt_target_leave(adapt_state_t *state, double p99_ns, double share);
+double adapt_target_debt_cap(const adapt_state_t *state);
+bool adapt_target_free_batch(adapt_state_t *state);
+
+void adapt_change_forget(adapt_state_t *state);
+bool adapt_change_in_batches(adapt_state_t *state);
+bool adapt_change_in_arm(adapt_state_t *state, adapt_estimate_t rate);
+bool adapt_change_is_suspected(adapt_state_t *state, adapt_estimate_t rate);
+void adapt_change_search(adapt_state_t *state, double change);
+bool adapt_pace_learn(adapt_state_t *state);
+void adapt_pace_keep(adapt_state_t *state);
+void adapt_pace_fade(adapt_state_t *state, adapt_estimate_t rate);
+int adapt_pace_batches(const adapt_state_t *state, int batches);
+void adapt_change_learn(adapt_state_t *state, adapt_estimate_t rate);
+
+void adapt_goal_set(adapt_state_t *state, int level);
+void adapt_goal_loosen(adapt_state_t *state);
+bool adapt_goal_retry(adapt_state_t *state);
+void adapt_goal_restore(adapt_state_t *state, double change);
+
+double adapt_arm_percentile_ns(const adapt_state_t *state);
+void adapt_journal_add(adapt_state_t *state, auraio_adapt_cause_t cause, int old_limit,
+                       int new_limit, double gain, double gain_error);
+
+#endif

@@ -1,0 +1,214 @@
+/* Cruise at a latency target: as much depth as the promise allows.
+ *
+ * A debt account grows with every completion over the target and shrinks by the budget with every
+ * completion: it sees small violations that no single arm proves. Decreases are multiplicative and
+ * proportionate to the violation; each leaves a ceiling and a hold (arms without an increase) that
+ * doubles while violations repeat. Increases are additive, under the ceiling, and only when neither
+ * the arm nor the account speaks against. While the application is the bottleneck throughput says
+ * nothing, but latency still does: then a violation lowers the limit below what was in flight. */
+#include "state.h"
+
+#include <assert.h>
+#include <math.h>
+
+double adapt_target_debt_cap(const adapt_state_t *state)
+{
+    return adapt_max(ADAPT_DEBT_PER_LIMIT * state->base_limit, ADAPT_DEBT_CAP_MIN);
+}
+
+void adapt_target_begin(adapt_state_t *state)
+{
+    state->target = (adapt_target_t){.hold_length = 1};
+}
+
+/* Completions, whether they are evidence of throughput or not. */
+void adapt_target_count(adapt_state_t *state, int64_t samples, int64_t over)
+{
+    adapt_target_t *target = &state->target;
+    double cap = adapt_target_debt_cap(state);
+    target->debt += (double)over - ADAPT_BUDGET * state->goal.allowed * (double)samples;
+    target->debt = adapt_clamp(target->debt, -cap, 4 * cap);
+}
+
+static void hold_below(adapt_target_t *target, int violating_limit)
+{
+    target->ceiling = violating_limit;
+    target->hold = ADAPT_HOLD_ARMS * target->hold_length;
+    if (target->hold_length < ADAPT_HOLD_MAX)
+        target->hold_length *= 2;
+}
+
+/* Decreases since the row began did not help: depth fell to an eighth, or to the floor, and the
+ * exceedance stayed. */
+static bool decreasing_is_pointless(const adapt_state_t *state, int limit,
+                                    adapt_share_estimate_t exceedance, double p99_ns)
+{
+    const adapt_target_t *target = &state->target;
+    if (limit <= state->min_limit)
+        return state->arm.samples >= ADAPT_TARGET_SAMPLES;
+    return limit * 8 <= target->violated_limit && state->arm.count >= ADAPT_TARGET_BATCHES &&
+           p99_ns > 0.7 * target->violated_p99_ns &&
+           exceedance.share - exceedance.error > 0.5 * target->violated_share;
+}
+
+/* Decrease to `factor` of `old_limit`, which is the base limit, or what of it was used. */
+static void decrease(adapt_state_t *state, int old_limit, double factor,
+                     adapt_share_estimate_t exceedance, auraio_adapt_cause_t cause)
+{
+    adapt_target_t *target = &state->target;
+    double p99_ns = adapt_arm_percentile_ns(state);
+    assert(factor > 0 && factor < 1);
+
+    if (target->violated_limit == 0) {
+        target->violated_limit = old_limit;
+        target->violated_share = exceedance.share;
+        target->violated_p99_ns = p99_ns;
+    }
+    if (decreasing_is_pointless(state, old_limit, exceedance, p99_ns)) {
+        int from = target->violated_limit;
+        adapt_goal_loosen(state);
+        if (state->goal.level == 2) {
+            adapt_search_begin(state, old_limit);
+            return;
+        }
+        adapt_target_begin(state);
+        state->mode = ADAPT_AT_TARGET;
+        adapt_cruise_move(state, from);
+        return;
+    }
+
+    int limit = (int)(old_limit * factor + 0.5);
+    limit = adapt_clamp_limit(state, limit < old_limit ? limit : old_limit - 1);
+    adapt_journal_add(state, cause, state->base_limit, limit, 0, 0);
+    /* A debt was paid slowly and is repaid slowly: the account itself says when to increase again.
+     */
+    if (cause != AURAIO_ADAPT_CAUSE_DEBT)
+        hold_below(target, old_limit);
+    target->debt = 0;
+    state->knee.step = 1;
+    state->mode = ADAPT_AT_TARGET;
+    adapt_cruise_move(state, limit);
+}
+
+static bool probe_violated(adapt_state_t *state, adapt_share_estimate_t exceedance)
+{
+    if (state->arm.count < 5 ||
+        exceedance.share - ADAPT_Z_STRICT * exceedance.error <= state->goal.allowed)
+        return false;
+    hold_below(&state->target, state->limit);
+    state->knee.probed_kind = ADAPT_PROBE_NONE;
+    state->knee.probe = ADAPT_PROBE_NONE;
+    adapt_start_arm(state, state->base_limit, adapt_batch_size_for(state->base_limit));
+    return true;
+}
+
+/* Look at the arm after each batch. Returns true when a decrease was made (or a violating probe
+ * left). */
+bool adapt_target_violated(adapt_state_t *state)
+{
+    const adapt_arm_t *arm = &state->arm;
+    const adapt_goal_t *goal = &state->goal;
+    adapt_share_estimate_t exceedance = adapt_arm_exceedance(arm);
+    if (state->limit != state->base_limit)
+        return probe_violated(state, exceedance);
+
+    double gross = adapt_min(ADAPT_GROSS_FACTOR * goal->allowed, ADAPT_GROSS_MAX);
+    if (arm->count >= 5 && exceedance.share - ADAPT_Z_STRICT * exceedance.error > gross) {
+        double factor = exceedance.share > ADAPT_HALF_OVER ? ADAPT_CUT_HALF : ADAPT_CUT_GROSS;
+        decrease(state, state->base_limit, factor, exceedance, AURAIO_ADAPT_CAUSE_VIOLATION);
+        return true;
+    }
+    if (arm->count >= 2 && state->target.debt > adapt_target_debt_cap(state)) {
+        decrease(state, state->base_limit, ADAPT_CUT_DEBT, exceedance, AURAIO_ADAPT_CAUSE_DEBT);
+        return true;
+    }
+    if (arm->samples >= ADAPT_TARGET_SAMPLES && arm->count >= ADAPT_TARGET_BATCHES &&
+        exceedance.share - ADAPT_Z * exceedance.error > goal->allowed) {
+        double p99_ns = adapt_max(adapt_arm_percentile_ns(state), 1);
+        double factor =
+            adapt_clamp(0.9 * (double)goal->target_ns / p99_ns, ADAPT_CUT_MIN, ADAPT_CUT_MAX);
+        decrease(state, state->base_limit, factor, exceedance, AURAIO_ADAPT_CAUSE_VIOLATION);
+        return true;
+    }
+    return false;
+}
+
+/* A full batch during which the application was the bottleneck: it says nothing of throughput, but
+ * it may violate the target: when bursts fill the device for moments. A limit above what was in
+ * flight bounds nothing, so the decrease starts from there. */
+bool adapt_target_free_batch(adapt_state_t *state)
+{
+    adapt_target_t *target = &state->target;
+    const adapt_arm_t *arm = &state->arm;
+    const adapt_goal_t *goal = &state->goal;
+    target->free_samples += arm->batch_samples;
+    target->free_over += arm->batch_over;
+    if (target->free_samples < ADAPT_TARGET_SAMPLES)
+        return false;
+
+    double samples = (double)target->free_samples, share = (double)target->free_over / samples;
+    double error = ADAPT_FREE_CLUSTER * sqrt(share * (1 - share) / samples);
+    int used = target->free_peak < state->base_limit ? target->free_peak : state->base_limit;
+    bool violating = share - ADAPT_Z * error > goal->allowed;
+    if (!violating && target->free_samples < ADAPT_TARGET_SAMPLES_FULL)
+        return false;
+    target->free_samples = target->free_over = 0;
+    target->free_peak = 0;
+    if (!violating || used < 1)
+        return false;
+    decrease(state, used, ADAPT_CUT_DEBT, (adapt_share_estimate_t){share, error},
+             AURAIO_ADAPT_CAUSE_VIOLATION);
+    return true;
+}
+
+/* Far under the target with no debt: it isn't what bounds the limit. Returns true when the knee is
+ * in charge again. */
+bool adapt_target_leave(adapt_state_t *state, double p99_ns, double share)
+{
+    const adapt_target_t *target = &state->target;
+    const adapt_goal_t *goal = &state->goal;
+    if (target->hold > 0 || p99_ns >= 0.6 * (double)goal->target_ns ||
+        share >= ADAPT_CALM * goal->allowed || target->debt > -0.3 * adapt_target_debt_cap(state))
+        return false;
+    adapt_target_begin(state);
+    state->mode = ADAPT_AT_KNEE;
+    adapt_cruise_move(state, state->base_limit);
+    return true;
+}
+
+/* A full arm at the target: increase, or stay for another arm. */
+void adapt_target_cruise(adapt_state_t *state, double p99_ns, double share)
+{
+    adapt_target_t *target = &state->target;
+    const adapt_goal_t *goal = &state->goal;
+    double cap = adapt_target_debt_cap(state), target_ns = (double)goal->target_ns;
+    int base = state->base_limit;
+
+    if (target->hold > 0) {
+        if (p99_ns < 0.4 * target_ns && target->debt <= -0.9 * cap)
+            target->hold = target->hold_length = 1;
+        if (--target->hold == 0)
+            target->ceiling = 0;
+        adapt_start_arm(state, base, adapt_batch_size_for(base));
+        return;
+    }
+    bool calm = share < ADAPT_CALM * goal->allowed && target->debt <= -0.3 * cap;
+    if (!calm) {
+        adapt_start_arm(state, base, adapt_batch_size_for(base));
+        return;
+    }
+    /* Where throughput has nothing to gain the knee is in charge. */
+    if (state->search.count > 0 && state->change.known &&
+        adapt_curve_deficit(&state->search, base) < goal->deficit_allowed / 2) {
+        adapt_target_begin(state);
+        state->mode = ADAPT_AT_KNEE;
+        adapt_cruise_move(state, base);
+        return;
+    }
+    if (p99_ns < 0.6 * target_ns && state->knee.step < base / 4)
+        state->knee.step = base / 4;
+    target->violated_limit = 0;
+    adapt_increase(state,
+                   target->ceiling > 0 ? (int)(target->ceiling * ADAPT_CEILING) : state->max_limit,
+                   AURAIO_ADAPT_CAUSE_HEADROOM);
+}

@@ -1,0 +1,195 @@
+/* Every constant of the controller, each with its reason. docs/control.md tells the same with the
+ * equations. Gains and losses are differences of ln(throughput): 0.035 is 3.5 %. */
+#ifndef ADAPT_TUNING_H
+#define ADAPT_TUNING_H
+
+/* ---- evidence: batches and arms */
+
+/* A batch is about one round of the queue: shorter ones see only a part of a device that answers in
+ * clumps. 16 keeps the noise of a single batch bearable, 256 keeps the reaction quick at a high
+ * limit. */
+#define ADAPT_BATCH_MIN 16
+#define ADAPT_BATCH_MAX 256
+/* Batches an arm stores before it merges them in pairs. */
+#define ADAPT_ARM_BATCHES 64
+/* Share of completions that must have been held back by the limit: below it the application was the
+ * bottleneck. */
+#define ADAPT_BOUND_SHARE 0.9
+/* One batch in 8 is trimmed at each end: pauses of the device and of the application are outliers.
+ */
+#define ADAPT_TRIM_DIVISOR 8
+/* The one-sided 95 % quantile of Student's distribution with f degrees of freedom is 1.645 (1
+ * + 1.15 / f), within 2 % from f = 3. */
+#define ADAPT_STUDENT 1.15
+/* A device that changes more slowly than its batches come; beyond this the arm says nothing anyway.
+ */
+#define ADAPT_CORRELATION_MAX 0.8
+/* Batches that scatter and follow each other like this are merged until they are independent. */
+#define ADAPT_CORRELATION_HIGH 0.4
+/* No arm is trusted more than this: drift between two arms is never smaller. */
+#define ADAPT_ERROR_FLOOR 0.002
+/* Batches that scatter more, or whose mean ln rate leaves the rate of the whole arm by more, are
+ * too short for a device that serves in bursts: they are merged in pairs. */
+#define ADAPT_SCATTER_MAX 0.3
+#define ADAPT_BIAS_MAX 0.15
+/* Bursts longer than this are not averaged away: the slices of a throttled volume are 100 ms. */
+#define ADAPT_MERGE_BELOW_NS 100000000.0
+#define ADAPT_BATCH_MERGED_MAX 8192
+
+/* A batch this many times longer than the median one is a stall; stalls that take this share of the
+ * time make the throughput, and batches then last as long as they. Longer ones than PACE_MAX are
+ * accidents: slices are 100 ms. */
+#define ADAPT_STALL_FACTOR 10.0
+#define ADAPT_STALL_SHARE 0.25
+#define ADAPT_PACE_MAX_NS 250000000.0
+/* Batches of an arm that follows a pace: each is a whole burst, and bursts resemble each other. */
+#define ADAPT_PACED_BATCHES 4
+#define ADAPT_PACE_FADE 0.9
+/* The batches in which a device changed scatter too: what they taught is mostly forgotten. */
+#define ADAPT_PACE_DISTRUST 4
+
+/* ---- comparisons */
+
+/* One-sided 95 %: a decision that costs little when wrong. */
+#define ADAPT_Z 1.64
+/* Two-sided 95 %: to give up. */
+#define ADAPT_Z_STRICT 2.0
+/* For probes, which repeat: the evidence adds up over cycles. */
+#define ADAPT_Z_PROBE 1.5
+/* To take less depth: what is lost by mistake the probes above give back. */
+#define ADAPT_Z_DOWN 1.0
+
+/* ---- search */
+
+/* A doubling pays when it gains more than this: an elasticity of 0.05, the slope at which 95 % of
+ * the maximum is near. */
+#define ADAPT_DOUBLING_GAIN 0.035
+/* With a target the latency bounds the limit, so depth is cheap until it does. */
+#define ADAPT_DOUBLING_GAIN_TARGET 0.015
+/* Two doublings together must pay this many times what one must. */
+#define ADAPT_DOUBLING_GAIN_TWICE 1.5
+/* The limit chosen reaches this share of the best: 95 % wanted, the rest covers the error of the
+ * best. */
+#define ADAPT_KNEE_SHARE 0.953
+#define ADAPT_KNEE_SHARE_TARGET 0.985
+/* What may be missing from the best before more depth is taken, and must remain below it to take
+ * less: -ln 0.95; with a target -ln 0.98. */
+#define ADAPT_DEFICIT 0.0513
+#define ADAPT_DEFICIT_TARGET 0.0202
+/* Nodes that fall with depth by less than this many errors are noise around a plateau: they are
+ * pooled. */
+#define ADAPT_POOL_Z 2.5
+/* Where an arm takes longer than this, the first doubling that fails ends the way up; wide probes
+ * look beyond it later. */
+#define ADAPT_PLATEAU_NS INT64_C(500000000)
+/* Batches before a doubling may be called failed, and at most. */
+#define ADAPT_SEARCH_BATCHES_MIN 12
+#define ADAPT_SEARCH_BATCHES_MAX 64
+/* The first arm only has to be good enough to compare with. */
+#define ADAPT_FIRST_ERROR 0.03
+#define ADAPT_FIRST_BATCHES_MAX 32
+/* Samples that let an arm speak for the p99: 1.5 exceedances expected when none were seen, 4 else.
+ */
+#define ADAPT_TAIL_SAMPLES_CLEAN 150
+#define ADAPT_TAIL_SAMPLES 400
+/* Before a doubling is called failed, and for the limit chosen: this error, or this much time. What
+ * is fast can be known well. */
+#define ADAPT_SEARCH_ERROR 0.012
+#define ADAPT_SEARCH_NS INT64_C(100000000)
+/* ... but not in less time than this: other users of the device come and go in milliseconds. */
+#define ADAPT_SEARCH_NS_MIN INT64_C(20000000)
+/* A doubling that gains more than half of what it could is believed at once. */
+#define ADAPT_DOUBLING_STEEP 0.35
+/* The knee is known when its bounds are within this factor. */
+#define ADAPT_REFINE_RATIO 1.15
+#define ADAPT_REFINE_MAX 4
+/* p99 aimed for between two measured limits: under the target by what an interpolation errs. */
+#define ADAPT_TARGET_AIM 0.92
+
+/* ---- cruise at the knee */
+
+/* Elasticity of throughput that makes more depth worth its latency. */
+#define ADAPT_ELASTICITY 0.05
+#define ADAPT_ELASTICITY_TARGET 0.015
+/* An elasticity like this is no knee at all: search again instead of stepping. */
+#define ADAPT_ELASTICITY_STEEP 0.4
+/* Asked after every probe for ever: three sigma. */
+#define ADAPT_Z_STEEP 3.0
+/* Probes: a quarter above, a fifth below: small enough to harm nobody, large enough to show. */
+#define ADAPT_PROBE_UP_DIVISOR 4
+#define ADAPT_PROBE_DOWN_DIVISOR 5
+/* Evidence of probes fades: about ten cycles count. */
+#define ADAPT_PROBE_DECAY 0.9
+#define ADAPT_PROBE_GAP_MAX 16
+#define ADAPT_CONVERGED_GAP 8
+/* A wide probe takes some 8 limits of completions, at twice the latency: less than one in a
+ * hundred, or it would make the p99. */
+#define ADAPT_WIDE_GAP 1200
+#define ADAPT_WIDE_GAP_MAX 20000
+/* A quarter more depth that gains this share of what may be missing: the rest lies beyond it. */
+#define ADAPT_GAIN_SHARE 0.5
+#define ADAPT_KNEE_BATCHES 12
+/* An arm goes on until it is known this well, or for ADAPT_SEARCH_NS. */
+#define ADAPT_KNEE_ERROR 0.015
+/* While it isn't settled whether less depth would do, probes stay this frequent. */
+#define ADAPT_PROBE_GAP_UNSETTLED 2
+/* One probe in so many looks above: those below cost no latency. */
+#define ADAPT_PROBE_TURN 4
+
+/* ---- cruise at a target */
+
+/* Share of the allowed exceedance aimed for: what is left pays for probes and for the next
+ * disturbance. */
+#define ADAPT_BUDGET 0.85
+/* Exceedances of a lightly loaded device come in bursts: the binomial error times this. */
+#define ADAPT_FREE_CLUSTER 2.0
+#define ADAPT_TARGET_BATCHES 8
+#define ADAPT_TARGET_SAMPLES 300
+#define ADAPT_TARGET_SAMPLES_FULL 2000
+#define ADAPT_TARGET_ARM_NS INT64_C(250000000)
+#define ADAPT_DEBT_PER_LIMIT 1.5
+#define ADAPT_DEBT_CAP_MIN 20.0
+#define ADAPT_GROSS_FACTOR 5.0
+#define ADAPT_GROSS_MAX 0.4
+#define ADAPT_HALF_OVER 0.5
+#define ADAPT_CUT_HALF 0.5
+#define ADAPT_CUT_GROSS 0.7
+#define ADAPT_CUT_DEBT 0.9
+#define ADAPT_CUT_MIN 0.6
+#define ADAPT_CUT_MAX 0.9
+#define ADAPT_CEILING 0.95
+#define ADAPT_HOLD_ARMS 6
+#define ADAPT_HOLD_MAX 32
+#define ADAPT_CALM 0.8
+
+/* ---- change of the device */
+
+#define ADAPT_CHANGE_BATCHES 16
+#define ADAPT_CHANGE_BATCHES_GROSS 8
+#define ADAPT_CHANGE_GROSS 0.5
+#define ADAPT_CHANGE_WIDTH 0.2
+#define ADAPT_CHANGE_WIDTH_MAX 0.7
+#define ADAPT_CHANGE_SIGMAS 2.5
+#define ADAPT_CHANGE_ARM 0.3
+#define ADAPT_CHANGE_FALL_MAX 3.5
+#define ADAPT_REFERENCE_WEIGHT 0.25
+/* A row shorter than this may be a neighbour's burst. */
+#define ADAPT_CHANGE_NS INT64_C(15000000)
+/* Small shifts: a cumulative sum of normalised deviations from a slow reference (Page 1954), slack
+ * 0.7 for shifts of 1.4 errors and more, alarm at 5: about one false alarm in a thousand arms. An
+ * alarm only makes a probe. */
+#define ADAPT_SHIFT_WEIGHT 0.0625
+#define ADAPT_SHIFT_SLACK 0.7
+#define ADAPT_SHIFT_ALARM 5.0
+/* Shifts are counted in errors, but of no less than this. */
+#define ADAPT_SHIFT_ERROR_MIN 0.01
+
+/* ---- exogenous latency */
+
+#define ADAPT_ALLOWED 0.01
+#define ADAPT_ALLOWED_LOOSE 0.10
+#define ADAPT_ELASTICITY_SUSPENDED 0.25
+#define ADAPT_RETRY_NS INT64_C(2000000000)
+#define ADAPT_RETRY_DOUBLINGS 5
+
+#endif

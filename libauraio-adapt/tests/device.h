@@ -1,0 +1,98 @@
+/* A small closed-loop device for tests: `servers` parallel servers behind one queue, exponential
+ * service times, from a seed. The application always has work: it keeps exactly the controller's
+ * limit in flight. */
+#ifndef TEST_DEVICE_H
+#define TEST_DEVICE_H
+
+#include <auraio/adapt.h>
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+#define DEVICE_SERVERS_MAX 64
+#define DEVICE_QUEUE_MAX 4096
+
+typedef struct device {
+    int servers;
+    double service_ns;
+    uint64_t random;
+    int64_t now_ns;
+    int64_t free_at_ns[DEVICE_SERVERS_MAX];
+    /* operations in flight: when they were dispatched and when they will complete */
+    int in_flight;
+    int64_t dispatched_ns[DEVICE_QUEUE_MAX];
+    int64_t completes_ns[DEVICE_QUEUE_MAX];
+    int64_t completed;
+} device_t;
+
+/* splitmix64 (Steele, Lea and Flood 2014) */
+static inline uint64_t device_random(device_t *device)
+{
+    uint64_t z = device->random += UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
+
+static inline double device_uniform(device_t *device)
+{
+    return ((double)(device_random(device) >> 11) + 0.5) * 0x1p-53;
+}
+
+static inline void device_init(device_t *device, int servers, double service_ns, uint64_t seed)
+{
+    assert(servers <= DEVICE_SERVERS_MAX);
+    memset(device, 0, sizeof(*device));
+    device->servers = servers;
+    device->service_ns = service_ns;
+    device->random = seed;
+}
+
+static inline void device_dispatch(device_t *device)
+{
+    int server = 0;
+    for (int i = 1; i < device->servers; i++)
+        if (device->free_at_ns[i] < device->free_at_ns[server])
+            server = i;
+    int64_t start_ns =
+        device->free_at_ns[server] > device->now_ns ? device->free_at_ns[server] : device->now_ns;
+    int64_t end_ns = start_ns + 1 + (int64_t)(-log(device_uniform(device)) * device->service_ns);
+    assert(device->in_flight < DEVICE_QUEUE_MAX);
+    device->free_at_ns[server] = end_ns;
+    device->dispatched_ns[device->in_flight] = device->now_ns;
+    device->completes_ns[device->in_flight++] = end_ns;
+}
+
+/* Fill the device up to the limit, then let the next operation complete and report it. */
+static inline int64_t device_step(device_t *device, auraio_adapt_t *adapt)
+{
+    while (device->in_flight < auraio_adapt_limit(adapt))
+        device_dispatch(device);
+    int first = 0;
+    for (int i = 1; i < device->in_flight; i++)
+        if (device->completes_ns[i] < device->completes_ns[first])
+            first = i;
+    device->now_ns = device->completes_ns[first];
+    auraio_adapt_sample_t sample = {
+        .latency_ns = device->now_ns - device->dispatched_ns[first],
+        .size_bytes = 4096,
+        .flags = AURAIO_ADAPT_BOUND,
+    };
+    device->in_flight--;
+    device->completed++;
+    device->dispatched_ns[first] = device->dispatched_ns[device->in_flight];
+    device->completes_ns[first] = device->completes_ns[device->in_flight];
+    auraio_adapt_batch_t batch = {
+        .now_ns = device->now_ns, .in_flight = device->in_flight, .count = 1, .samples = &sample};
+    auraio_adapt_complete(adapt, &batch);
+    return sample.latency_ns;
+}
+
+static inline void device_run(device_t *device, auraio_adapt_t *adapt, int completions)
+{
+    for (int i = 0; i < completions; i++)
+        device_step(device, adapt);
+}
+
+#endif

@@ -1,0 +1,159 @@
+/*
+ * Mapping and unmapping arenas; see arena.h.
+ */
+#include "arena.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "annotate.h"
+#include "bits.h"
+#include "internal.h"
+#include "numa.h"
+#include "os.h"
+
+static size_t word_count_of(const struct pool *pool, enum pool_arena_kind kind)
+{
+    return kind == POOL_ARENA_BIG ? 1 : POOL_CHUNK_BYTES >> pool->geometry.align_shift;
+}
+
+static struct pool_arena *record_create(struct pool_shard *shard, enum pool_arena_kind kind)
+{
+    struct pool *pool = shard->pool;
+    size_t word_count = word_count_of(pool, kind);
+    size_t bit_words = (word_count + 63) / 64;
+    size_t bytes = sizeof(struct pool_arena) + 2 * bit_words * sizeof(uint64_t) +
+                   word_count * sizeof(uint32_t);
+    struct pool_arena *arena = pool_os_map_guarded(bytes);
+    if (!arena)
+        return NULL;
+    arena->record_bytes = bytes;
+    arena->free_bits = (uint64_t *)(arena + 1);
+    arena->seen_bits = arena->free_bits + bit_words;
+    arena->words = (_Atomic uint32_t *)(arena->seen_bits + bit_words);
+    arena->word_count = word_count;
+    arena->shard = shard;
+    arena->kind = kind;
+    arena->index = pool->record_count++;
+    arena->next_record = pool->records;
+    pool->records = arena;
+    return arena;
+}
+
+/* With the map lock held. */
+static struct pool_arena *record_take(struct pool_shard *shard, enum pool_arena_kind kind)
+{
+    struct pool_arena *arena = LIST_FIRST(&shard->spare_records[kind]);
+    if (!arena)
+        return record_create(shard, kind);
+    assert(pool_arena_base(arena) == 0 && arena->kind == kind);
+    LIST_REMOVE(arena, link);
+    return arena;
+}
+
+static void record_prepare(struct pool_arena *arena, void *memory, size_t size_bytes)
+{
+    arena->size_bytes = size_bytes;
+    arena->is_free = false;
+    arena->free_slices = ~(uint64_t)0;
+    memset(arena->dirty, 0, sizeof(arena->dirty));
+    memset(arena->span_of_slice, POOL_NO_SPAN, sizeof(arena->span_of_slice));
+    atomic_store_explicit(&arena->base, (uintptr_t)memory, memory_order_relaxed);
+}
+
+int pool_arena_open(struct pool_shard *shard, enum pool_arena_kind kind, size_t size_bytes,
+                    struct pool_arena **ret_arena)
+{
+    struct pool *pool = shard->pool;
+    void *memory = pool_os_map(size_bytes, POOL_CHUNK_BYTES);
+    if (!memory)
+        return -ENOMEM;
+    if (pool->shard_count > 1)
+        pool_numa_prefer(memory, size_bytes, shard->node);
+    pool_annotate_map(pool->on_valgrind, memory, size_bytes);
+
+    int r = -ENOMEM;
+    pthread_mutex_lock(&pool->map_lock);
+    struct pool_arena *arena = record_take(shard, kind);
+    if (arena) {
+        record_prepare(arena, memory, size_bytes);
+        r = pool_table_enter(pool->root, (uintptr_t)memory, size_bytes, arena);
+        if (r < 0) {
+            atomic_store_explicit(&arena->base, 0, memory_order_relaxed);
+            LIST_INSERT_HEAD(&shard->spare_records[kind], arena, link);
+        }
+    }
+    pthread_mutex_unlock(&pool->map_lock);
+
+    if (r < 0) {
+        pool_annotate_unmap(memory, size_bytes);
+        pool_os_unmap(memory, size_bytes);
+        return r;
+    }
+    *ret_arena = arena;
+    return 0;
+}
+
+void pool_arena_close(struct pool_arena *arena)
+{
+    struct pool *pool = arena->shard->pool;
+    uintptr_t base = pool_arena_base(arena);
+    size_t size_bytes = arena->size_bytes;
+
+    /* Out of the table before the addresses are free to be mapped, and entered, by another thread.
+     */
+    pthread_mutex_lock(&pool->map_lock);
+    pool_table_remove(pool->root, base, size_bytes);
+    atomic_store_explicit(&arena->base, 0, memory_order_relaxed);
+    LIST_INSERT_HEAD(&arena->shard->spare_records[arena->kind], arena, link);
+    pthread_mutex_unlock(&pool->map_lock);
+
+    pool_annotate_unmap((void *)base, size_bytes);
+    pool_os_unmap((void *)base, size_bytes);
+}
+
+static void close_live_buffers(const struct pool *pool, struct pool_arena *arena)
+{
+    for (size_t i = 0; i < arena->word_count; i++) {
+        uint32_t size_bytes = atomic_load_explicit(pool_arena_word(arena, i), memory_order_relaxed);
+        if (size_bytes > 0)
+            pool_annotate_free(true,
+                               (void *)(pool_arena_base(arena) + (i << pool->geometry.align_shift)),
+                               size_bytes);
+    }
+}
+
+void pool_arena_destroy_all(struct pool *pool)
+{
+    struct pool_arena *arena = pool->records;
+    while (arena) {
+        struct pool_arena *next = arena->next_record;
+        void *base = (void *)pool_arena_base(arena);
+        if (base) {
+            if (pool->on_valgrind)
+                close_live_buffers(pool, arena);
+            pool_annotate_unmap(base, arena->size_bytes);
+            pool_os_unmap(base, arena->size_bytes);
+        }
+        pool_os_unmap_guarded(arena, arena->record_bytes);
+        arena = next;
+    }
+    pool->records = NULL;
+}
+
+void pool_arena_purge(struct pool_arena *arena, struct pool_kept *kept)
+{
+    assert(arena->kind == POOL_ARENA_SMALL);
+    unsigned page_shift = arena->shard->pool->geometry.page_shift;
+    size_t page_count = POOL_CHUNK_BYTES >> page_shift;
+    size_t from = pool_bits_next(arena->dirty, 0, page_count);
+    while (from < page_count) {
+        size_t end = pool_bits_next_clear(arena->dirty, from, page_count);
+        pool_os_purge((void *)(pool_arena_base(arena) + (from << page_shift)), (end - from)
+                                                                                   << page_shift);
+        kept->page_bytes -=
+            (ptrdiff_t)(pool_bits_clear_range(arena->dirty, from, end) << page_shift);
+        from = pool_bits_next(arena->dirty, end, page_count);
+    }
+}

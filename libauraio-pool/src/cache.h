@@ -1,0 +1,103 @@
+/*
+ * A thread's cache of free blocks of one pool: a stack (bin) per small class, and a few blocks of
+ * other nodes' shards that wait to be sent home together.
+ *
+ * Only its thread fills and empties it, without locks or atomic read-modify-writes; other threads
+ * may read its counts. A bin's limit is room that was *granted* out of the pool's bound, and grows
+ * with use. So what all caches hold together is bounded whatever the number of threads, and an
+ * ended thread's grants go to others.
+ */
+#ifndef AURAIO_POOL_CACHE_H
+#define AURAIO_POOL_CACHE_H
+
+#include "internal.h"
+
+#define POOL_REMOTE_MAX 32u
+#define POOL_REMOTE_MAX_BYTES ((size_t)256 << 10)
+
+struct pool_bin {
+    atomic_uint count; /* written by the owner */
+    unsigned limit;
+    void **blocks;
+};
+
+struct pool_thread;
+
+struct pool_cache {
+    struct pool *pool;
+    struct pool_shard *shard; /* of the node the thread last ran on: its blocks fill the bins */
+
+    /* What this thread allocated less what it freed, modulo 2^64; written by the owner. */
+    _Atomic uint64_t live_bytes;
+    _Atomic uint64_t live_buffers;
+
+    struct pool_bin bins[POOL_SMALL_CLASS_COUNT];
+
+    size_t granted_bytes;
+    bool is_remote_granted;
+    unsigned remote_count;
+    _Atomic size_t remote_bytes; /* written by the owner */
+    void *remote[POOL_REMOTE_MAX];
+
+    /* The registry's, guarded by its lock. */
+    struct pool_thread
+        *owner; /* NULL once the thread is gone without emptying it: in a forked child */
+    struct pool_cache *next_of_thread;
+    LIST_ENTRY(pool_cache) link;
+
+    void *block_store[];
+};
+
+/* A cache without blocks or grants; NULL when there is no memory. */
+struct pool_cache *pool_cache_create(struct pool *pool);
+
+/* Frees the memory of a cache, whatever blocks it holds: those are lost to the pool. */
+void pool_cache_destroy(struct pool_cache *cache);
+
+/* Sends every block home and gives back every grant. */
+void pool_cache_drain(struct pool_cache *cache);
+
+/* Takes a block of a class whose bin is empty; 0 or -ENOMEM. */
+int pool_cache_refill(struct pool_cache *cache, unsigned class_index, void **ret_block);
+
+/* Puts a block that its bin has no room for, or that belongs to another node. */
+void pool_cache_put_slow(struct pool_cache *cache, unsigned class_index, struct pool_shard *home,
+                         void *block);
+
+/* Blocks it holds, in bytes. */
+size_t pool_cache_kept_bytes(const struct pool_cache *cache);
+
+static inline int pool_cache_take(struct pool_cache *cache, unsigned class_index, void **ret_block)
+{
+    struct pool_bin *bin = &cache->bins[class_index];
+    unsigned count = atomic_load_explicit(&bin->count, memory_order_relaxed);
+    if (POOL_UNLIKELY(count == 0))
+        return pool_cache_refill(cache, class_index, ret_block);
+    atomic_store_explicit(&bin->count, count - 1, memory_order_relaxed);
+    *ret_block = bin->blocks[count - 1];
+    return 0;
+}
+
+static inline void pool_cache_put(struct pool_cache *cache, unsigned class_index,
+                                  struct pool_shard *home, void *block)
+{
+    struct pool_bin *bin = &cache->bins[class_index];
+    unsigned count = atomic_load_explicit(&bin->count, memory_order_relaxed);
+    if (POOL_UNLIKELY(home != cache->shard || count >= bin->limit)) {
+        pool_cache_put_slow(cache, class_index, home, block);
+        return;
+    }
+    bin->blocks[count] = block;
+    atomic_store_explicit(&bin->count, count + 1, memory_order_relaxed);
+}
+
+/* Adds to the live figures of the cache's thread. */
+static inline void pool_cache_count(struct pool_cache *cache, uint64_t bytes, uint64_t buffers)
+{
+    uint64_t live_bytes = atomic_load_explicit(&cache->live_bytes, memory_order_relaxed);
+    uint64_t live_buffers = atomic_load_explicit(&cache->live_buffers, memory_order_relaxed);
+    atomic_store_explicit(&cache->live_bytes, live_bytes + bytes, memory_order_relaxed);
+    atomic_store_explicit(&cache->live_buffers, live_buffers + buffers, memory_order_relaxed);
+}
+
+#endif

@@ -1,0 +1,123 @@
+/*
+ * The central lists of small blocks; see central.h.
+ */
+#include "central.h"
+
+#include <assert.h>
+#include <errno.h>
+
+#include "numa.h"
+#include "span.h"
+
+struct pool_shard *pool_shard_here(struct pool *pool)
+{
+    if (pool->shard_count == 1)
+        return &pool->shards[0];
+    return &pool->shards[pool_numa_current_node() % pool->shard_count];
+}
+
+static void add(atomic_size_t *sum, ptrdiff_t bytes)
+{
+    size_t before = atomic_load_explicit(sum, memory_order_relaxed);
+    atomic_store_explicit(sum, before + (size_t)bytes, memory_order_relaxed);
+}
+
+void pool_shard_keep(struct pool_shard *shard, const struct pool_kept *kept)
+{
+    add(&shard->page_bytes, kept->page_bytes);
+    add(&shard->shared_bytes, kept->shared_bytes);
+}
+
+static struct pool_span *carve(struct pool_shard *shard, struct pool_arena *arena,
+                               unsigned class_index, struct pool_kept *kept)
+{
+    struct pool_span *span = pool_span_carve(&shard->pool->geometry, arena, class_index, kept);
+    if (span)
+        TAILQ_INSERT_HEAD(&shard->spans[class_index], span, link);
+    return span;
+}
+
+static struct pool_span *span_create(struct pool_shard *shard, unsigned class_index,
+                                     struct pool_kept *kept)
+{
+    struct pool_arena *arena;
+    for (arena = LIST_FIRST(&shard->arenas); arena; arena = LIST_NEXT(arena, link)) {
+        struct pool_span *span = arena->free_slices ? carve(shard, arena, class_index, kept) : NULL;
+        if (span)
+            return span;
+    }
+    if (pool_arena_open(shard, POOL_ARENA_SMALL, POOL_CHUNK_BYTES, &arena) < 0)
+        return NULL;
+    LIST_INSERT_HEAD(&shard->arenas, arena, link);
+    return carve(shard, arena, class_index, kept);
+}
+
+/* Blocks of several spans when they are there; a new span only for the first block. */
+static unsigned take_from(struct pool_shard *shard, unsigned class_index, void **ret_blocks,
+                          unsigned count)
+{
+    unsigned taken = 0;
+    struct pool_kept kept = {0};
+    pthread_mutex_lock(&shard->lock);
+    while (taken < count) {
+        struct pool_span *span = TAILQ_FIRST(&shard->spans[class_index]);
+        if (!span && taken == 0)
+            span = span_create(shard, class_index, &kept);
+        if (!span)
+            break;
+        ret_blocks[taken++] = pool_span_take(&shard->pool->geometry, span, &kept);
+        if (span->free_count == 0)
+            TAILQ_REMOVE(&shard->spans[class_index], span, link);
+    }
+    pool_shard_keep(shard, &kept);
+    pthread_mutex_unlock(&shard->lock);
+    return taken;
+}
+
+int pool_central_take(struct pool_shard *shard, unsigned class_index, void **ret_blocks,
+                      unsigned count)
+{
+    assert(pool_is_small(class_index) && count > 0);
+    unsigned taken = take_from(shard, class_index, ret_blocks, count);
+    struct pool *pool = shard->pool;
+    for (int i = 0; taken == 0 && i < pool->shard_count; i++)
+        taken = take_from(&pool->shards[i], class_index, ret_blocks, 1);
+    return taken > 0 ? (int)taken : -ENOMEM;
+}
+
+/* With the lock held. A span that becomes free gives its slices back, unless it is the class's last
+ * with free blocks: that one is about to be needed again. */
+static void put_block(struct pool_shard *shard, struct pool_arena *arena, void *block,
+                      struct pool_kept *kept)
+{
+    const struct pool_geometry *geometry = &shard->pool->geometry;
+    struct pool_span *span = pool_span_at(arena, block);
+    assert(span);
+    struct pool_span_list *list = &shard->spans[span->class_index];
+    pool_span_put(geometry, span, block, kept);
+    if (span->free_count == 1)
+        TAILQ_INSERT_HEAD(list, span, link);
+    bool is_only = TAILQ_FIRST(list) == span && !TAILQ_NEXT(span, link);
+    if (span->free_count == span->block_count && !is_only) {
+        TAILQ_REMOVE(list, span, link);
+        pool_span_release(geometry, span, kept);
+    }
+}
+
+void pool_central_put(struct pool *pool, void *const *blocks, unsigned count)
+{
+    unsigned done = 0;
+    while (done < count) {
+        struct pool_arena *arena = pool_table_get(pool->root, blocks[done]);
+        struct pool_shard *shard = arena->shard;
+        struct pool_kept kept = {0};
+        pthread_mutex_lock(&shard->lock);
+        while (arena && arena->shard == shard) {
+            put_block(shard, arena, blocks[done], &kept);
+            done++;
+            arena = done < count ? pool_table_get(pool->root, blocks[done]) : NULL;
+        }
+        pool_shard_keep(shard, &kept);
+        pthread_mutex_unlock(&shard->lock);
+    }
+}

@@ -1,0 +1,35 @@
+/*
+ * The central lists: what threads' caches are filled from and emptied into, one set (a shard) per
+ * NUMA node.
+ *
+ * Every block goes home to the shard its arena belongs to, whichever thread frees it. None of these
+ * functions enforces the bound on kept memory; whoever put blocks back calls pool_enforce_bound()
+ * (trim.h) once it holds no shard's lock.
+ */
+#ifndef AURAIO_POOL_CENTRAL_H
+#define AURAIO_POOL_CENTRAL_H
+
+#include "internal.h"
+
+/* The shard of the node the caller runs on. */
+struct pool_shard *pool_shard_here(struct pool *pool);
+
+/* Takes up to `count` blocks of a small class, at least one; from the shard, or a single one from
+ * another when its node has no more. Answers how many, or -ENOMEM. */
+int pool_central_take(struct pool_shard *shard, unsigned class_index, void **ret_blocks,
+                      unsigned count);
+
+/* Puts blocks of small classes back, each to its own shard. */
+void pool_central_put(struct pool *pool, void *const *blocks, unsigned count);
+
+/* The same for one block of a big class. */
+int pool_big_take(struct pool_shard *shard, unsigned class_index, void **ret_block);
+void pool_big_put(struct pool *pool, void *block);
+
+/* Unlinks a free big arena, with the shard's lock held. */
+void pool_big_unlink(struct pool_shard *shard, struct pool_arena *arena);
+
+/* Adds to what a shard keeps, with its lock held. */
+void pool_shard_keep(struct pool_shard *shard, const struct pool_kept *kept);
+
+#endif

@@ -1,0 +1,96 @@
+/*
+ * What a pool is made of, for the files of this library.
+ *
+ * Locks, outermost first: the registry's (registry.c), a shard's, the pool's map lock. Two shards
+ * are locked together only in the order of their numbers. The log function is called without any.
+ */
+#ifndef AURAIO_POOL_INTERNAL_H
+#define AURAIO_POOL_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include <auraio-pool/pool.h>
+
+#include "arena.h"
+#include "size.h"
+#include "table.h"
+
+#define POOL_SHARDS_MAX 8
+#define POOL_BIG_CLASS_COUNT (POOL_CLASS_COUNT - POOL_SMALL_CLASS_COUNT)
+
+#define POOL_LIKELY(condition) __builtin_expect(!!(condition), 1)
+#define POOL_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
+
+struct pool_cache;
+
+TAILQ_HEAD(pool_span_list, pool_span);
+TAILQ_HEAD(pool_big_list, pool_arena);
+LIST_HEAD(pool_arena_list, pool_arena);
+LIST_HEAD(pool_cache_list, pool_cache);
+
+/* The central lists of one NUMA node. */
+struct pool_shard {
+    _Alignas(64) pthread_mutex_t lock;
+    struct pool *pool;
+    int node;
+    /* What is kept for reuse here, as in struct pool_kept; written under the lock, read without it.
+     */
+    atomic_size_t page_bytes;
+    atomic_size_t shared_bytes;
+    struct pool_span_list spans[POOL_SMALL_CLASS_COUNT]; /* with a free block, by class */
+    struct pool_arena_list arenas;                       /* small ones */
+    struct pool_big_list
+        big_free[POOL_BIG_CLASS_COUNT]; /* free big arenas by class, last freed first */
+    struct pool_big_list big_by_age;    /* the same arenas, last freed first */
+    struct pool_arena_list spare_records[POOL_ARENA_KINDS]; /* guarded by the map lock */
+};
+
+struct pool {
+    /* Read by every call; fixed once created. */
+    uint64_t id; /* never used twice in a process: a stale id can't match */
+    struct pool_root *root;
+    struct pool_geometry geometry;
+    bool on_valgrind;
+    int shard_count;
+    size_t max_cached_bytes;
+    size_t thread_max_bytes;
+    struct pool_options options;
+
+    pthread_mutex_t map_lock;
+    struct pool_arena *records; /* guarded by map_lock */
+    int record_count;           /* guarded by map_lock */
+
+    LIST_ENTRY(pool) link;         /* guarded by the registry's lock */
+    struct pool_cache_list caches; /* guarded by the registry's lock */
+
+    atomic_size_t
+        granted_bytes; /* room that thread caches may fill; at most half of max_cached_bytes */
+    _Atomic uint64_t trim_epoch; /* how often the bound was exceeded */
+
+    /* Live figures of threads that have ended or have no cache. Sums over all threads are right
+     * modulo 2^64; one thread's alone need not be positive. */
+    _Atomic uint64_t live_bytes;
+    _Atomic uint64_t live_buffers;
+
+    struct pool_shard shards[POOL_SHARDS_MAX];
+};
+
+/* The state word of a block. */
+static inline _Atomic uint32_t *pool_word_of(const struct pool *pool,
+                                             const struct pool_arena *arena, const void *block)
+{
+    return pool_arena_word(arena, ((uintptr_t)block - pool_arena_base(arena)) >>
+                                      pool->geometry.align_shift);
+}
+
+static inline bool pool_is_small(unsigned class_index)
+{
+    return class_index < POOL_SMALL_CLASS_COUNT;
+}
+
+#endif

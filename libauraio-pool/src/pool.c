@@ -1,0 +1,276 @@
+/*
+ * The public functions: the paths a buffer takes, and the life of a pool.
+ *
+ * A small buffer goes from and to the calling thread's cache; one beyond POOL_SMALL_MAX_BYTES, or
+ * any when the thread can have no cache, straight from and to the central lists.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "annotate.h"
+#include "cache.h"
+#include "central.h"
+#include "internal.h"
+#include "misuse.h"
+#include "numa.h"
+#include "os.h"
+#include "registry.h"
+#include "trim.h"
+
+/* max_cached_bytes by default: this share of the machine's memory, within these bounds. */
+#define POOL_DEFAULT_CACHED_SHARE 8
+#define POOL_DEFAULT_CACHED_LEAST_BYTES ((size_t)64 << 20)
+#define POOL_DEFAULT_CACHED_MOST_BYTES ((size_t)1 << 30)
+
+/* What one thread's cache may hold: at most this, and at most this share of the bound. */
+#define POOL_THREAD_MAX_BYTES ((size_t)16 << 20)
+#define POOL_THREAD_SHARE 8
+
+static bool options_are_valid(const struct pool_options *options)
+{
+    size_t alignment = options->alignment;
+    return alignment >= sizeof(void *) && alignment <= POOL_ALIGNMENT_MAX_BYTES &&
+           (alignment & (alignment - 1)) == 0;
+}
+
+static size_t default_cached_bytes(void)
+{
+    size_t bytes = pool_os_memory_bytes() / POOL_DEFAULT_CACHED_SHARE;
+    if (bytes < POOL_DEFAULT_CACHED_LEAST_BYTES)
+        return POOL_DEFAULT_CACHED_LEAST_BYTES;
+    return bytes > POOL_DEFAULT_CACHED_MOST_BYTES ? POOL_DEFAULT_CACHED_MOST_BYTES : bytes;
+}
+
+static struct pool_geometry geometry_for(size_t alignment)
+{
+    size_t page_bytes = pool_os_page_bytes();
+    return (struct pool_geometry){
+        .align_mask = alignment - 1,
+        .page_align_mask = (alignment > page_bytes ? alignment : page_bytes) - 1,
+        .page_bytes = page_bytes,
+        .align_shift = (unsigned)__builtin_ctzll(alignment),
+        .page_shift = (unsigned)__builtin_ctzll(page_bytes),
+    };
+}
+
+static void shard_init(struct pool *pool, int node)
+{
+    struct pool_shard *shard = &pool->shards[node];
+    pthread_mutex_init(&shard->lock, NULL);
+    shard->pool = pool;
+    shard->node = node;
+    for (unsigned i = 0; i < POOL_SMALL_CLASS_COUNT; i++)
+        TAILQ_INIT(&shard->spans[i]);
+    for (unsigned i = 0; i < POOL_BIG_CLASS_COUNT; i++)
+        TAILQ_INIT(&shard->big_free[i]);
+    TAILQ_INIT(&shard->big_by_age);
+}
+
+int pool_create(const struct pool_options *options, pool_t **ret_pool)
+{
+    if (!options || !ret_pool || !options_are_valid(options))
+        return -EINVAL;
+    struct pool *pool = aligned_alloc(_Alignof(struct pool), sizeof(*pool));
+    if (!pool)
+        return -ENOMEM;
+    *pool = (struct pool){
+        .geometry = geometry_for(options->alignment),
+        .on_valgrind = pool_annotate_is_needed(),
+        .options = *options,
+        .max_cached_bytes =
+            options->max_cached_bytes ? options->max_cached_bytes : default_cached_bytes(),
+    };
+    pool->thread_max_bytes = pool->max_cached_bytes / POOL_THREAD_SHARE;
+    if (pool->thread_max_bytes > POOL_THREAD_MAX_BYTES)
+        pool->thread_max_bytes = POOL_THREAD_MAX_BYTES;
+    int nodes = pool_numa_node_count();
+    pool->shard_count = nodes < POOL_SHARDS_MAX ? nodes : POOL_SHARDS_MAX;
+    pthread_mutex_init(&pool->map_lock, NULL);
+    for (int i = 0; i < pool->shard_count; i++)
+        shard_init(pool, i);
+
+    int r = pool_table_create(&pool->root);
+    if (r < 0)
+        goto fail;
+    r = pool_registry_enter(pool);
+    if (r < 0)
+        goto fail;
+    *ret_pool = pool;
+    return 0;
+
+fail:
+    pool_table_destroy(pool->root);
+    free(pool);
+    return r;
+}
+
+void pool_destroy(pool_t *pool)
+{
+    if (!pool)
+        return;
+    pool_registry_leave(pool);
+    pool_arena_destroy_all(pool);
+    pool_table_destroy(pool->root);
+    for (int i = 0; i < pool->shard_count; i++)
+        pthread_mutex_destroy(&pool->shards[i].lock);
+    pthread_mutex_destroy(&pool->map_lock);
+    free(pool);
+}
+
+static void count_live(struct pool *pool, struct pool_cache *cache, uint64_t bytes,
+                       uint64_t buffers)
+{
+    if (POOL_LIKELY(cache)) {
+        pool_cache_count(cache, bytes, buffers);
+        return;
+    }
+    atomic_fetch_add_explicit(&pool->live_bytes, bytes, memory_order_relaxed);
+    atomic_fetch_add_explicit(&pool->live_buffers, buffers, memory_order_relaxed);
+}
+
+static inline int take(struct pool *pool, struct pool_cache *cache, unsigned class_index,
+                       void **ret_block)
+{
+    if (POOL_UNLIKELY(!pool_is_small(class_index)))
+        return pool_big_take(pool_shard_here(pool), class_index, ret_block);
+    if (POOL_LIKELY(cache))
+        return pool_cache_take(cache, class_index, ret_block);
+    int r = pool_central_take(pool_shard_here(pool), class_index, ret_block, 1);
+    return r < 0 ? r : 0;
+}
+
+static __attribute__((noinline)) int take_after_trim(struct pool *pool, struct pool_cache *cache,
+                                                     unsigned class_index, void **ret_block)
+{
+    pool_trim(pool);
+    return take(pool, cache, class_index, ret_block);
+}
+
+int pool_alloc(pool_t *pool, size_t size_bytes, void **ret_ptr)
+{
+    if (POOL_UNLIKELY(!pool || !ret_ptr || size_bytes - 1 >= POOL_SIZE_MAX_BYTES))
+        return -EINVAL;
+    unsigned class_index = pool_class_of(pool_size_round(&pool->geometry, size_bytes));
+    struct pool_cache *cache = pool_cache_here(pool);
+    void *block;
+    int r = take(pool, cache, class_index, &block);
+    if (POOL_UNLIKELY(r < 0)) {
+        r = take_after_trim(pool, cache, class_index, &block);
+        if (r < 0)
+            return r;
+    }
+    struct pool_arena *arena = pool_table_get(pool->root, block);
+    _Atomic uint32_t *word = pool_word_of(pool, arena, block);
+    assert(atomic_load_explicit(word, memory_order_relaxed) == 0);
+    atomic_store_explicit(word, (uint32_t)size_bytes, memory_order_relaxed);
+    count_live(pool, cache, size_bytes, 1);
+    pool_annotate_alloc(pool->on_valgrind, block, size_bytes);
+    *ret_ptr = block;
+    return 0;
+}
+
+int pool_free(pool_t *pool, void *ptr, size_t size_bytes)
+{
+    if (POOL_UNLIKELY(!pool))
+        return -EINVAL;
+    if (!ptr)
+        return 0;
+    struct pool_arena *arena = pool_table_find(pool->root, ptr);
+    if (POOL_UNLIKELY(!arena))
+        return pool_misuse(pool, NULL, ptr, size_bytes, 0);
+    size_t offset = (uintptr_t)ptr - pool_arena_base(arena);
+    size_t index = offset >> pool->geometry.align_shift;
+    if (POOL_UNLIKELY((offset & pool->geometry.align_mask) || index >= arena->word_count))
+        return pool_misuse(pool, arena, ptr, size_bytes, 0);
+
+    /* Owns the block from here on, or refuses. A size that no word can hold matches none; 0 would
+     * match every free block. */
+    uint32_t word = size_bytes - 1 < POOL_SIZE_MAX_BYTES ? (uint32_t)size_bytes : UINT32_MAX;
+    if (POOL_UNLIKELY(!atomic_compare_exchange_strong_explicit(
+            pool_arena_word(arena, index), &word, 0, memory_order_acq_rel, memory_order_relaxed)))
+        return pool_misuse(pool, arena, ptr, size_bytes, word);
+
+    /* The block whose word it was: if the record was reused since it was looked up, not the one at
+     * ptr. */
+    void *block = (void *)(pool_arena_base(arena) + (index << pool->geometry.align_shift));
+    pool_annotate_free(pool->on_valgrind, block, size_bytes);
+    struct pool_cache *cache = pool_cache_here(pool);
+    count_live(pool, cache, 0 - (uint64_t)size_bytes, UINT64_MAX);
+    unsigned class_index = pool_class_of(pool_size_round(&pool->geometry, size_bytes));
+    if (POOL_LIKELY(cache && pool_is_small(class_index))) {
+        pool_cache_put(cache, class_index, arena->shard, block);
+        return 0;
+    }
+    if (pool_is_small(class_index))
+        pool_central_put(pool, &block, 1);
+    else
+        pool_big_put(pool, block);
+    pool_enforce_bound(pool);
+    return 0;
+}
+
+struct stats_sum {
+    uint64_t live_bytes;
+    uint64_t live_buffers;
+    size_t cached_bytes;
+};
+
+static void add_cache(const struct pool_cache *cache, void *ctx)
+{
+    struct stats_sum *sum = ctx;
+    sum->live_bytes += atomic_load_explicit(&cache->live_bytes, memory_order_relaxed);
+    sum->live_buffers += atomic_load_explicit(&cache->live_buffers, memory_order_relaxed);
+    sum->cached_bytes += pool_cache_kept_bytes(cache);
+}
+
+/* A buffer allocated on a thread read early and freed on one read late makes a sum negative for a
+ * moment. */
+static size_t not_negative(uint64_t sum)
+{
+    return sum > INT64_MAX ? 0 : (size_t)sum;
+}
+
+void pool_get_stats(const pool_t *pool, struct pool_stats *ret_stats)
+{
+    if (!pool || !ret_stats)
+        return;
+    struct stats_sum sum = {0};
+    pool_registry_visit(pool, add_cache, &sum);
+    sum.live_bytes += atomic_load_explicit(&pool->live_bytes, memory_order_relaxed);
+    sum.live_buffers += atomic_load_explicit(&pool->live_buffers, memory_order_relaxed);
+    *ret_stats = (struct pool_stats){
+        .live_bytes = not_negative(sum.live_bytes),
+        .live_buffers = not_negative(sum.live_buffers),
+        .cached_bytes = sum.cached_bytes + pool_central_kept_bytes(pool),
+        .shard_count = pool->shard_count,
+    };
+}
+
+void pool_trim(pool_t *pool)
+{
+    if (!pool)
+        return;
+    struct pool_cache *cache = pool_cache_here(pool);
+    if (cache)
+        pool_cache_drain(cache);
+    pool_trim_central(pool);
+}
+
+bool pool_find_arena(pool_t *pool, const void *ptr, size_t len_bytes, void **ret_base,
+                     size_t *ret_len, int *ret_index)
+{
+    if (!pool || !ret_base || !ret_len || !ret_index || len_bytes == 0)
+        return false;
+    const struct pool_arena *arena = pool_table_find(pool->root, ptr);
+    if (!arena)
+        return false;
+    uintptr_t base = pool_arena_base(arena);
+    size_t offset = (uintptr_t)ptr - base;
+    if (offset >= arena->size_bytes || len_bytes > arena->size_bytes - offset)
+        return false;
+    *ret_base = (void *)base;
+    *ret_len = arena->size_bytes;
+    *ret_index = arena->index;
+    return true;
+}

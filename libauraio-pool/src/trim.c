@@ -1,0 +1,141 @@
+/*
+ * Trimming; see trim.h.
+ *
+ * When the bound is exceeded, what is least likely to be missed goes first: big blocks that nobody
+ * wanted since the last time, then the pages of small free blocks, then the big blocks freed
+ * longest ago. A quarter of the room is cleared beyond need, so that a program that hovers at the
+ * bound does not call the kernel for every buffer. For the same reason nothing is done as long as
+ * less than that could be given back: blocks smaller than a page stay while a neighbour is live.
+ */
+#include "trim.h"
+
+#include <assert.h>
+
+#include "central.h"
+#include "span.h"
+
+#define POOL_TRIM_SLACK_SHARE 4
+
+static size_t page_bytes_of(const struct pool *pool)
+{
+    size_t bytes = 0;
+    for (int i = 0; i < pool->shard_count; i++)
+        bytes += atomic_load_explicit(&pool->shards[i].page_bytes, memory_order_relaxed);
+    return bytes;
+}
+
+size_t pool_central_kept_bytes(const struct pool *pool)
+{
+    size_t bytes = page_bytes_of(pool);
+    for (int i = 0; i < pool->shard_count; i++)
+        bytes += atomic_load_explicit(&pool->shards[i].shared_bytes, memory_order_relaxed);
+    return bytes;
+}
+
+/* Unmaps the shard's big block freed longest ago if that was before an epoch; whether it did. */
+static bool release_oldest_big(struct pool_shard *shard, uint64_t before_epoch)
+{
+    pthread_mutex_lock(&shard->lock);
+    struct pool_arena *arena = TAILQ_LAST(&shard->big_by_age, pool_big_list);
+    if (arena && arena->freed_epoch >= before_epoch)
+        arena = NULL;
+    if (arena)
+        pool_big_unlink(shard, arena);
+    pthread_mutex_unlock(&shard->lock);
+    if (arena)
+        pool_arena_close(arena);
+    return arena != NULL;
+}
+
+static void release_bigs(struct pool *pool, uint64_t before_epoch, size_t target_bytes)
+{
+    for (int i = 0; i < pool->shard_count; i++)
+        while (pool_central_kept_bytes(pool) > target_bytes &&
+               release_oldest_big(&pool->shards[i], before_epoch))
+            continue;
+}
+
+/* With the lock held. */
+static void purge_pages(struct pool_shard *shard)
+{
+    struct pool_kept kept = {0};
+    struct pool_arena *arena;
+    for (arena = LIST_FIRST(&shard->arenas); arena; arena = LIST_NEXT(arena, link))
+        pool_arena_purge(arena, &kept);
+    pool_shard_keep(shard, &kept);
+}
+
+void pool_enforce_bound(struct pool *pool)
+{
+    size_t granted_bytes = atomic_load_explicit(&pool->granted_bytes, memory_order_relaxed);
+    assert(granted_bytes <= pool->max_cached_bytes / 2);
+    size_t room_bytes = pool->max_cached_bytes - granted_bytes;
+    size_t slack_bytes = room_bytes / POOL_TRIM_SLACK_SHARE;
+    if (POOL_LIKELY(pool_central_kept_bytes(pool) <= room_bytes ||
+                    page_bytes_of(pool) <= slack_bytes))
+        return;
+    size_t target_bytes = room_bytes - slack_bytes;
+    uint64_t epoch = atomic_fetch_add_explicit(&pool->trim_epoch, 1, memory_order_relaxed);
+    release_bigs(pool, epoch, target_bytes);
+    for (int i = 0; i < pool->shard_count && pool_central_kept_bytes(pool) > target_bytes; i++) {
+        pthread_mutex_lock(&pool->shards[i].lock);
+        purge_pages(&pool->shards[i]);
+        pthread_mutex_unlock(&pool->shards[i].lock);
+    }
+    release_bigs(pool, UINT64_MAX, target_bytes);
+}
+
+/* With the lock held. */
+static void release_free_spans(struct pool_shard *shard)
+{
+    struct pool_kept kept = {0};
+    for (unsigned i = 0; i < POOL_SMALL_CLASS_COUNT; i++) {
+        struct pool_span *span = TAILQ_FIRST(&shard->spans[i]);
+        while (span) {
+            struct pool_span *next = TAILQ_NEXT(span, link);
+            if (span->free_count == span->block_count) {
+                TAILQ_REMOVE(&shard->spans[i], span, link);
+                pool_span_release(&shard->pool->geometry, span, &kept);
+            }
+            span = next;
+        }
+    }
+    pool_shard_keep(shard, &kept);
+}
+
+/* With the lock held: moves arenas without spans to a list of the caller's. */
+static void collect_empty_arenas(struct pool_shard *shard, struct pool_arena_list *empty)
+{
+    struct pool_arena *arena = LIST_FIRST(&shard->arenas);
+    while (arena) {
+        struct pool_arena *next = LIST_NEXT(arena, link);
+        if (arena->free_slices == ~(uint64_t)0) {
+            LIST_REMOVE(arena, link);
+            LIST_INSERT_HEAD(empty, arena, link);
+        }
+        arena = next;
+    }
+}
+
+static void trim_shard(struct pool_shard *shard)
+{
+    struct pool_arena_list empty = LIST_HEAD_INITIALIZER(empty);
+    while (release_oldest_big(shard, UINT64_MAX))
+        continue;
+    pthread_mutex_lock(&shard->lock);
+    release_free_spans(shard);
+    purge_pages(shard);
+    collect_empty_arenas(shard, &empty);
+    pthread_mutex_unlock(&shard->lock);
+    struct pool_arena *arena;
+    while ((arena = LIST_FIRST(&empty))) {
+        LIST_REMOVE(arena, link);
+        pool_arena_close(arena);
+    }
+}
+
+void pool_trim_central(struct pool *pool)
+{
+    for (int i = 0; i < pool->shard_count; i++)
+        trim_shard(&pool->shards[i]);
+}

@@ -1,0 +1,78 @@
+/*
+ * What the pool's tests share: pools that remember what they logged, and a system that fails and
+ * counts on demand.
+ */
+#ifndef AURAIO_POOL_TESTS_SUPPORT_H
+#define AURAIO_POOL_TESTS_SUPPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <auraio-pool/pool.h>
+
+#define KIB ((size_t)1 << 10)
+#define MIB ((size_t)1 << 20)
+#define GIB ((size_t)1 << 30)
+
+#if defined(__SANITIZE_ADDRESS__)
+#define SUPPORT_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SUPPORT_ASAN 1
+#endif
+#endif
+#ifndef SUPPORT_ASAN
+#define SUPPORT_ASAN 0
+#endif
+
+/* What the log function was told, across all pools of a test. */
+struct support_log {
+    int count;
+    char last[200];
+};
+extern struct support_log support_log;
+
+/* Options with a log function that fills support_log. */
+struct pool_options support_options(size_t alignment_bytes);
+
+/* A pool that must come into being. */
+pool_t *support_pool(size_t alignment_bytes);
+pool_t *support_pool_bounded(size_t alignment_bytes, size_t max_cached_bytes);
+
+/* A buffer that must be had. */
+void *support_alloc(pool_t *pool, size_t size_bytes);
+
+struct pool_stats support_stats(const pool_t *pool);
+
+/* Resident memory of this process, in bytes. */
+size_t support_rss_bytes(void);
+
+/* Address space of this process, in bytes. */
+size_t support_address_space_bytes(void);
+
+/* Runs a function on a thread and waits for its end. */
+void support_run_on_thread(void *(*run)(void *), void *arg);
+
+/* System calls and C library functions of the pool, through the linker's --wrap: how often each was
+ * called, and which fail. A call fails when its countdown has run out; negative: never. */
+enum support_call {
+    SUPPORT_MMAP,
+    SUPPORT_MPROTECT,
+    SUPPORT_MUNMAP,
+    SUPPORT_MADVISE,
+    SUPPORT_MALLOC,
+    SUPPORT_ALIGNED_ALLOC,
+    SUPPORT_KEY_CREATE,
+    SUPPORT_SETSPECIFIC,
+    SUPPORT_ATFORK,
+    SUPPORT_CALLS
+};
+extern int support_calls[SUPPORT_CALLS];
+extern int support_countdown[SUPPORT_CALLS];
+
+/* Of the fake NUMA machine. */
+extern int support_node_count;
+extern _Thread_local int support_node;
+extern int support_last_preferred_node;
+
+#endif

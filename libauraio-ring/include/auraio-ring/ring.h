@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Internal interface of libauraio-ring: a group of rings that accepts operations, holds what is over its
+ * limit in a FIFO, hands the rest to the kernel and runs callbacks on the threads that drive it. libauraio is
+ * its only user.
+ *
+ * Functions return 0 (or a count) or a negative errno, and leave ret_x untouched on failure. Callers have
+ * validated arguments: what is checked here with assert() is refused at the public border.
+ */
+#ifndef AURAIO_RING_RING_H
+#define AURAIO_RING_RING_H
+
+#include <auraio-ring/topology.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+struct auraio_request;
+struct statx;
+struct ring_group;
+
+/* A handle: slot index (24 bits) and generation (40 bits). 0 is none. */
+typedef uint64_t ring_handle_t;
+
+typedef void (*ring_callback_t)(struct auraio_request *request, ssize_t result, void *user_data);
+
+enum ring_opcode { /* values of auraio_opcode_t */
+                   RING_OP_READ = 1,
+                   RING_OP_WRITE,
+                   RING_OP_READV,
+                   RING_OP_WRITEV,
+                   RING_OP_FSYNC,
+                   RING_OP_OPENAT,
+                   RING_OP_CLOSE,
+                   RING_OP_STATX,
+                   RING_OP_FALLOCATE,
+                   RING_OP_FTRUNCATE,
+                   RING_OP_SYNC_FILE_RANGE,
+                   RING_OP_COUNT
+};
+
+enum {
+    RING_OP_LINKED = 1u << 0, /* the next operation of the batch waits for this one's success */
+    RING_OP_STRICT = 1u << 1, /* never degrade rw_flags */
+    RING_OP_FIXED = 1u << 2   /* u.buffer_offset inside registered buffer buf_index, not u.addr */
+};
+
+struct ring_op {
+    uint8_t opcode;
+    uint8_t flags;
+    uint16_t buf_index;
+    int fd;
+    union {
+        void *addr;
+        size_t buffer_offset;
+        const struct iovec *iov;
+        const char *path;
+    } u;
+    uint64_t len; /* bytes; READV, WRITEV: the number of iovecs */
+    int64_t offset;
+    int rw_flags;
+    int sys_flags;
+    struct statx *statx;
+    unsigned mode;
+    unsigned mask;
+    uint64_t timeout_ns;
+    ring_callback_t callback;
+    void *user_data;
+};
+
+enum ring_select {
+    RING_SELECT_ADAPTIVE,
+    RING_SELECT_CPU_LOCAL,
+    RING_SELECT_ROUND_ROBIN,
+    RING_SELECT_THREAD_LOCAL
+};
+
+enum ring_sample_kind { RING_SAMPLE_READ, RING_SAMPLE_WRITE, RING_SAMPLE_OTHER };
+
+struct ring_sample {
+    int64_t latency_ns; /* dispatch to completion; negative: not storage, not measured */
+    uint64_t bytes;
+    enum ring_sample_kind kind;
+};
+
+/*
+ * Told of every batch of completed operations of a ring, before their callbacks. Calls for one ring never
+ * overlap. @now_ns is CLOCK_MONOTONIC.
+ */
+typedef void (*ring_observer_t)(void *context, int ring, const struct ring_sample *samples, int count,
+                                int64_t now_ns);
+
+struct ring_config {
+    int queue_depth;
+    int ring_count; /* 0: topology_parallelism() */
+    int limit;      /* operations of storage in the kernel, per ring */
+    int max_pending;
+    enum ring_select select;
+    bool sqpoll;
+    int sqpoll_idle_ms;
+    ring_observer_t observe; /* may be NULL */
+    void *observe_context;
+};
+
+struct ring_status {
+    int64_t ops_completed;
+    int64_t bytes_transferred;
+    int pending;
+    int in_kernel; /* operations of storage */
+    int limit;
+    int batch_threshold;
+};
+
+struct ring_group_info {
+    unsigned kernel_features; /* RING_FEATURE_* */
+    int entries;              /* of the rings created so far, the smallest; 0: none yet */
+    int rings_created;
+    int node_count;
+    int refused_errno; /* of the last ring that could not be created as asked; 0: none */
+};
+
+enum { /* values of AURAIO_FEATURE_* */
+       RING_FEATURE_COOP_TASKRUN = 1u << 0,
+       RING_FEATURE_DEFER_TASKRUN = 1u << 1,
+       RING_FEATURE_MIN_WAIT = 1u << 2,
+       RING_FEATURE_FTRUNCATE = 1u << 3,
+       RING_FEATURE_SQPOLL = 1u << 4,
+       RING_FEATURE_NUMA = 1u << 5
+};
+
+/* The topology is copied. Creates no ring, but checks that the kernel would let it: -ENOSYS, -EPERM, -EMFILE,
+ * -ENOMEM. */
+int ring_group_create(const struct ring_config *config, const struct topology *topology,
+                      struct ring_group **ret_group);
+
+/*
+ * Refuse new operations; cancel what may wait for ever, let the rest finish, run every callback, free. NULL
+ * ok. In a forked child: frees the child's copy only. Must not be called from a callback of this group (see
+ * ring_group_in_callback()).
+ */
+void ring_group_destroy(struct ring_group *group);
+
+/* Refuse new operations with -ESHUTDOWN from now on. */
+void ring_group_shut_down(struct ring_group *group);
+
+/* Whether the calling thread is inside a callback of this group. */
+bool ring_group_in_callback(const struct ring_group *group);
+
+/* Whether the group belongs to this process: false in a forked child. */
+bool ring_group_is_own(const struct ring_group *group);
+
+/*
+ * Accept operations. Chains (RING_OP_LINKED) are accepted as a whole or not at all. Returns how many were
+ * accepted, from the first on; when fewer than @count, *ret_error is why the next one was not (-EAGAIN,
+ * -ESHUTDOWN, -ENOENT, -EOVERFLOW, -EBUSY, -EINVAL (buffer index), -ENOMEM, -EMFILE ...). @handles may be
+ * NULL.
+ */
+int ring_group_submit(struct ring_group *group, const struct ring_op *ops, int count, ring_handle_t *handles,
+                      int *ret_error);
+
+/* 0: asked; -EALREADY; -EINVAL: never of this group. */
+int ring_group_cancel(struct ring_group *group, ring_handle_t handle);
+
+/* Hand over what is held back. Returns how many operations. */
+int ring_group_flush(struct ring_group *group);
+
+/* Run the callbacks of what has completed, without blocking. Returns how many. */
+int ring_group_poll(struct ring_group *group);
+
+/* How often sleepers were woken so far: a token for ring_group_wait(). */
+uint64_t ring_group_wakes(const struct ring_group *group);
+
+/*
+ * Complete at least one operation, or return 0: nothing is pending, or timed out (negative timeout_ns:
+ * never).
+ *
+ * With @idle_since it sleeps even when nothing is pending, and returns 0 when ring_group_wake() was called
+ * since *idle_since was read by ring_group_wakes(): read it, look at what a waker changes, then wait.
+ */
+int ring_group_wait(struct ring_group *group, int64_t timeout_ns, const uint64_t *idle_since);
+
+/* Make every thread that is blocked in ring_group_wait() look again. */
+void ring_group_wake(struct ring_group *group);
+
+/* Operations accepted and not completed, but for those whose callback the calling thread is running. */
+int64_t ring_group_pending(const struct ring_group *group);
+
+/* The descriptor that is readable while completions wait; created on first use. Returns it or -errno. */
+int ring_group_poll_fd(struct ring_group *group);
+
+int ring_group_register_buffers(struct ring_group *group, const struct iovec *iovs, int count);
+int ring_group_unregister_buffers(struct ring_group *group);
+int ring_group_register_files(struct ring_group *group, const int *fds, int count);
+int ring_group_update_file(struct ring_group *group, int index, int fd);
+int ring_group_unregister_files(struct ring_group *group);
+
+int ring_group_count(const struct ring_group *group);
+/* Whether ring @index may be asked for (0 <= index < count); a ring that was not used yet has a zero status.
+ */
+void ring_group_status(struct ring_group *group, int index, struct ring_status *ret);
+uint64_t ring_group_spills(const struct ring_group *group);
+void ring_group_info(struct ring_group *group, struct ring_group_info *ret);
+
+/* Invariant walker: true when every ring of the group is consistent. For tests, between calls. */
+bool ring_group_check(struct ring_group *group);
+
+/* Of any handle, stale ones and garbage included. */
+bool ring_handle_pending(ring_handle_t handle);
+/* 0, or -EINVAL when the handle names no operation that is pending or in its callback. */
+int ring_handle_describe(ring_handle_t handle, int *ret_fd, void **ret_user_data, int *ret_rw_flags);
+
+#endif

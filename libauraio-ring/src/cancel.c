@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Stopping operations: what waits in a FIFO or for its predecessor finishes at once, what is in the kernel is
+ * asked to. The kernel finds its target by handle, generation included, so a late cancel never hits another
+ * operation.
+ */
+#include "ring-private.h"
+
+#include <assert.h>
+#include <errno.h>
+
+/* Ask the kernel. False: it takes nothing now, and ring_stop_again() has to try later. */
+static bool push_stop(struct ring *ring, const struct ring_slot *slot)
+{
+    if (!ring_make_room(ring, 1))
+        return false;
+    ring->group->ops->push_cancel(ring->backend, slot_handle(slot));
+    ring->group->ops->publish(ring->backend);
+    return true;
+}
+
+void ring_stop_again(struct ring *ring)
+{
+    ring->stop_owed = false;
+    for (int i = 0; i < ring->slab_count; i++) {
+        struct ring_slot *slots = slot_at(ring->slabs[i] << SLAB_SLOT_BITS);
+        for (int place = 0; place < SLAB_SLOTS; place++)
+            if (slot_state(&slots[place]) == SLOT_KERNEL && slots[place].flags & SLOT_STOPPED &&
+                !push_stop(ring, &slots[place])) {
+                ring->stop_owed = true;
+                return;
+            }
+    }
+}
+
+void ring_stop_slot(struct ring *ring, struct ring_slot *slot, uint16_t flag)
+{
+    slot->flags |= flag;
+    switch (slot_state(slot)) {
+    case SLOT_QUEUED:
+        slot_list_remove(&ring->queued[slot_lane(slot)], slot);
+        ring_finish(ring, slot, slot_stopped_result(slot));
+        break;
+    case SLOT_HELD:
+        if (slot->chain_before)
+            slot->chain_before->chain = NULL;
+        slot->chain_before = NULL;
+        ring_finish(ring, slot, slot_stopped_result(slot));
+        break;
+    case SLOT_KERNEL:
+        if (!push_stop(ring, slot))
+            ring->stop_owed = true;
+        break;
+    default:
+        assert(!"only pending operations can be stopped");
+    }
+}
+
+int ring_cancel(struct ring *ring, ring_handle_t handle)
+{
+    enum slot_state state;
+    struct ring_slot *slot = slot_find(handle, &state);
+    if (!slot || state == SLOT_DONE || state == SLOT_CALLBACK || slot->flags & SLOT_CANCEL_ASKED)
+        return -EALREADY;
+    ring_stop_slot(ring, slot, SLOT_CANCEL_ASKED);
+    return 0;
+}
+
+int ring_group_cancel(struct ring_group *group, ring_handle_t handle)
+{
+    enum slot_state state;
+    struct ring_slot *slot = slot_find(handle, &state);
+    if (!slot)
+        return -EALREADY;
+    struct ring *ring = slot->ring;
+    if (ring->group != group)
+        return -EINVAL;
+    if (atomic_load(&ring->local) && atomic_load(&ring->owner) != ring_thread()->id) {
+        int rc = local_post_cancel(ring, handle);
+        if (rc != -EAGAIN) /* its owner has just ended: the ring is shared now */
+            return rc;
+    }
+    ring_lock(ring);
+    int rc = ring_cancel(ring, handle);
+    ring_settle(ring);
+    ring_stamp(ring);
+    ring_unlock(ring);
+    if (rc == 0)
+        (void)group->ops->submit(ring->backend);
+    return rc;
+}

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a completion means: the operation is finished, goes on (short transfer, degraded flag, emulated sync),
+ * is tried again (EINTR, EAGAIN, what the exit of the submitting thread does to its operations), or waits for
+ * its predecessor in a chain. Everything here runs with the ring's lock.
+ */
+#include "kernel.h"
+#include "ring-private.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum verdict { FINISH, AGAIN, HOLD };
+
+static bool is_read(const struct ring_slot *slot)
+{
+    return slot->op.opcode == RING_OP_READ || slot->op.opcode == RING_OP_READV;
+}
+
+static bool is_transfer(const struct ring_slot *slot)
+{
+    return slot->op.opcode <= RING_OP_WRITEV;
+}
+
+static bool is_vectored(const struct ring_slot *slot)
+{
+    return slot->op.opcode == RING_OP_READV || slot->op.opcode == RING_OP_WRITEV;
+}
+
+static uint64_t total_bytes(const struct ring_slot *slot)
+{
+    if (!is_vectored(slot))
+        return slot->op.len;
+    uint64_t total = 0;
+    for (uint64_t i = 0; i < slot->op.len; i++)
+        total += slot->op.u.iov[i].iov_len;
+    return total;
+}
+
+int64_t slot_stopped_result(const struct ring_slot *slot)
+{
+    if (slot->done > 0)
+        return (int64_t)slot->done;
+    return slot->flags & SLOT_EXPIRED ? -ETIMEDOUT : -ECANCELED;
+}
+
+/* ------------------------------------------------------------------ finish */
+
+static enum ring_sample_kind kind_of(const struct ring_slot *slot)
+{
+    if (!is_transfer(slot))
+        return RING_SAMPLE_OTHER;
+    return is_read(slot) ? RING_SAMPLE_READ : RING_SAMPLE_WRITE;
+}
+
+void ring_report_samples(struct ring *ring)
+{
+    if (ring->sample_count > 0 && ring->group->config.observe)
+        ring->group->config.observe(ring->group->config.observe_context, ring->index, ring->samples,
+                                    ring->sample_count, ring->now_ns);
+    ring->sample_count = 0;
+}
+
+static void add_sample(struct ring *ring, const struct ring_slot *slot)
+{
+    struct ring_sample *sample = &ring->samples[ring->sample_count++];
+    bool moved = is_transfer(slot) && slot->result > 0;
+    sample->kind = kind_of(slot);
+    sample->bytes = moved ? (uint64_t)slot->result : 0;
+    sample->latency_ns = -1;
+    if (slot->slot_class == SLOT_STORAGE && slot->result >= 0 && slot->dispatch_ns > 0) {
+        sample->latency_ns = ring->now_ns - slot->dispatch_ns;
+        ring->latency_ns += (sample->latency_ns - ring->latency_ns) / 8;
+    }
+    atomic_store_explicit(&ring->ops_completed,
+                          atomic_load_explicit(&ring->ops_completed, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
+    if (moved)
+        atomic_store_explicit(&ring->bytes_transferred,
+                              atomic_load_explicit(&ring->bytes_transferred, memory_order_relaxed) +
+                                  slot->result,
+                              memory_order_relaxed);
+    if (ring->sample_count == BATCH_MAX)
+        ring_report_samples(ring);
+}
+
+/* Whether the successor in a chain may start. */
+static bool succeeded_in_full(const struct ring_slot *slot)
+{
+    if (slot->result < 0)
+        return false;
+    return !is_transfer(slot) || (uint64_t)slot->result == total_bytes(slot);
+}
+
+/* Finish one slot; returns its successor when that is to be finished too. */
+static struct ring_slot *finish_one(struct ring *ring, struct ring_slot *slot, int64_t result)
+{
+    struct ring_slot *next = slot->chain;
+    slot->result = result;
+    add_sample(ring, slot);
+    if (slot->heap_place)
+        deadline_remove(ring, slot);
+    if (slot->flags & SLOT_FIXED_COUNTED)
+        atomic_fetch_sub(&ring->fixed_users, 1);
+    free(slot->rest);
+    slot->rest = NULL;
+    slot_set_state(slot, SLOT_DONE);
+    slot_list_append(&ring->done, slot);
+    slot->chain = NULL;
+    if (!next)
+        return NULL;
+    next->chain_before = NULL;
+    if (succeeded_in_full(slot)) {
+        if (slot_state(next) == SLOT_HELD)
+            ring_again(ring, next);
+        return NULL;
+    }
+    next->flags |= SLOT_LINK_FAILED;
+    return slot_state(next) == SLOT_HELD ? next : NULL;
+}
+
+void ring_finish(struct ring *ring, struct ring_slot *slot, int64_t result)
+{
+    while (slot) {
+        slot = finish_one(ring, slot, result);
+        result = -ECANCELED;
+    }
+    atomic_store_explicit(&ring->has_done, true, memory_order_relaxed);
+}
+
+/* ------------------------------------------------------------------- judge */
+
+/* Replace or drop one RWF_* flag that the kernel refused, the least valuable first. False: nothing left to
+ * give up. */
+static bool degrade(struct ring_slot *slot, int64_t result)
+{
+    struct ring_op *op = &slot->op;
+    static const int order[] = {RWF_DONTCACHE, RWF_HIPRI, RWF_NOWAIT, RWF_ATOMIC, RWF_DSYNC, RWF_SYNC};
+    if (op->flags & RING_OP_STRICT)
+        return false;
+    if (result == -EINVAL) { /* what io_uring says to RWF_HIPRI outside of polled rings */
+        bool asked = op->rw_flags & RWF_HIPRI;
+        op->rw_flags &= ~RWF_HIPRI;
+        return asked;
+    }
+    for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+        if (!(op->rw_flags & order[i]))
+            continue;
+        op->rw_flags &= ~order[i];
+        if (order[i] & (RWF_DSYNC | RWF_SYNC) && !is_read(slot)) {
+            slot->flags |= SLOT_DEGRADED_SYNC;
+            op->sys_flags |= order[i];
+        }
+        return true;
+    }
+    return false;
+}
+
+/* No data without waiting: for an O_NONBLOCK descriptor that can be polled, wait for readiness; else let a
+ * worker wait. */
+static enum verdict judge_eagain(struct ring *ring, struct ring_slot *slot)
+{
+    if (slot->op.rw_flags & RWF_NOWAIT || !is_transfer(slot))
+        return FINISH;
+    if (ring_reclassify(ring, slot) == SLOT_STREAM) {
+        slot->flags |= SLOT_POLLING;
+        return AGAIN;
+    }
+    slot->flags |= SLOT_PUNT;
+    return slot->tries++ < TRIES_MAX ? AGAIN : FINISH;
+}
+
+static enum verdict judge_error(struct ring *ring, struct ring_slot *slot, int64_t result)
+{
+    switch (result) {
+    case -EINTR:
+        return AGAIN;
+    case -EAGAIN:
+        return judge_eagain(ring, slot);
+    case -ECANCELED: /* nobody asked: the chain broke, or the thread that submitted it has ended */
+        if (slot->flags & SLOT_LINK_FAILED)
+            return FINISH;
+        if (slot->chain_before)
+            return HOLD;
+        return slot->tries++ < TRIES_MAX ? AGAIN : FINISH;
+    case -EFAULT: /* a bad address, or the thread that submitted it has ended: the second time it is the
+                     address */
+        return slot->tries++ == 0 ? AGAIN : FINISH;
+    case -EOPNOTSUPP:
+    case -EINVAL:
+        return is_transfer(slot) && slot->op.rw_flags && degrade(slot, result) ? AGAIN : FINISH;
+    default:
+        return FINISH;
+    }
+}
+
+/* Whether a short read ended where the file ends. */
+static bool at_end_of_file(const struct ring_slot *slot)
+{
+    struct stat st;
+    return is_read(slot) && fstat(slot->op.fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
+           slot->op.offset + (int64_t)slot->done >= st.st_size;
+}
+
+/* What is left of a vectored transfer, in a vector of our own. */
+static int advance_vector(struct ring_slot *slot)
+{
+    const struct iovec *iov = slot->op.u.iov;
+    uint64_t skip = slot->done, first = 0;
+    while (first < slot->op.len && skip >= iov[first].iov_len)
+        skip -= iov[first++].iov_len;
+    uint64_t count = slot->op.len - first;
+    if (!slot->rest) {
+        slot->rest = malloc(count * sizeof(*iov));
+        if (!slot->rest)
+            return -ENOMEM;
+    }
+    memcpy(slot->rest, &iov[first], count * sizeof(*iov));
+    slot->rest[0].iov_base = (char *)slot->rest[0].iov_base + skip;
+    slot->rest[0].iov_len -= skip;
+    slot->rest_count = (uint32_t)count;
+    return 0;
+}
+
+static enum verdict judge_transfer(struct ring *ring, struct ring_slot *slot, int64_t moved)
+{
+    slot->done += (uint64_t)moved;
+    if (moved == 0 || slot->op.offset < 0 || slot->op.rw_flags & RWF_NOWAIT ||
+        slot->done >= total_bytes(slot))
+        return FINISH;
+    if (ring_reclassify(ring, slot) != SLOT_STORAGE || at_end_of_file(slot))
+        return FINISH;
+    if (is_vectored(slot) && advance_vector(slot) < 0)
+        return FINISH;
+    slot->tries = 0;
+    return AGAIN;
+}
+
+/* Decide on a completion; *ret_result is meaningful with FINISH. */
+static enum verdict judge(struct ring *ring, struct ring_slot *slot, int64_t result, int64_t *ret_result)
+{
+    *ret_result = result;
+    if (slot->flags & SLOT_STOPPED && (result == -ECANCELED || result == -EINTR || result == -EAGAIN)) {
+        *ret_result = slot_stopped_result(slot);
+        return FINISH;
+    }
+    if (slot->flags & SLOT_POLLING && result >= 0) {
+        slot->flags &= (uint16_t)~SLOT_POLLING;
+        return AGAIN;
+    }
+    if (slot->flags & SLOT_SYNCING) {
+        if (result == -EINTR || (result == -ECANCELED && slot->tries++ < TRIES_MAX))
+            return AGAIN;
+        *ret_result = result < 0 ? result : (int64_t)slot->done;
+        return FINISH;
+    }
+    enum verdict verdict = FINISH;
+    if (result < 0)
+        verdict = judge_error(ring, slot, result);
+    else if (is_transfer(slot))
+        verdict = judge_transfer(ring, slot, result);
+    if (verdict != FINISH || !is_transfer(slot))
+        return verdict;
+    if (slot->done > 0 || result >= 0)
+        *ret_result = (int64_t)slot->done;
+    if (slot->flags & SLOT_DEGRADED_SYNC && slot->done > 0) {
+        slot->flags |= SLOT_SYNCING;
+        slot->tries = 0;
+        return AGAIN;
+    }
+    return FINISH;
+}
+
+static void on_operation(struct ring *ring, ring_handle_t key, int64_t result)
+{
+    enum slot_state state;
+    struct ring_slot *slot = slot_find(key, &state);
+    assert(slot && slot->ring == ring && state == SLOT_KERNEL);
+    ring_left_kernel(ring, slot);
+    ring->completions_since_look++;
+    switch (judge(ring, slot, result, &result)) {
+    case FINISH:
+        ring_finish(ring, slot, result);
+        break;
+    case AGAIN:
+        ring_again(ring, slot);
+        break;
+    case HOLD:
+        slot_set_state(slot, SLOT_HELD);
+        break;
+    }
+}
+
+void ring_on_event(struct ring *ring, const struct backend_event *event)
+{
+    switch (event->key) {
+    case BACKEND_KEY_CANCEL:
+    case BACKEND_KEY_TIMER_UPDATE: /* failed: the timer has fired, and its own event follows */
+        break;
+    case BACKEND_KEY_DOORBELL:
+        ring->doorbell = false;
+        break;
+    case BACKEND_KEY_BELL: {
+        uint64_t rung;
+        (void)!read(ring->bell_fd, &rung, sizeof(rung));
+        ring->bell_armed = event->more;
+        break;
+    }
+    case BACKEND_KEY_TIMER:
+        ring->timer_ns = 0;
+        deadline_expire(ring, ring->now_ns);
+        deadline_arm(ring);
+        break;
+    default:
+        on_operation(ring, event->key, event->result);
+    }
+}

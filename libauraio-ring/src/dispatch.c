@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From accepted to the kernel: what is within the limit is pushed at once, the rest waits in a FIFO and
+ * follows as completions come in. Everything here runs with the ring's lock.
+ */
+#include "ring-private.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <unistd.h>
+
+/* Give every operation that was pushed since the last time its dispatch time: one clock read for all of them.
+ */
+void ring_stamp(struct ring *ring)
+{
+    if (!ring->unstamped.head)
+        return;
+    int64_t now_ns = ring_now_ns();
+    for (struct ring_slot *slot = ring->unstamped.head; slot; slot = slot->next)
+        slot->dispatch_ns = now_ns;
+    ring->unstamped = (struct slot_list){0};
+}
+
+bool ring_make_room(struct ring *ring, unsigned count)
+{
+    const struct backend_ops *ops = ring->group->ops;
+    if (ops->room(ring->backend) >= count)
+        return true;
+    ring_stamp(ring);
+    ops->publish(ring->backend);
+    (void)ops->submit(ring->backend);
+    return ops->room(ring->backend) >= count;
+}
+
+void ring_doorbell(struct ring *ring)
+{
+    if (ring->doorbell || !ring_make_room(ring, 1))
+        return; /* without room there are submissions under way, and their completions wake as well */
+    ring->doorbell = true;
+    ring->group->ops->push_doorbell(ring->backend);
+    ring->group->ops->publish(ring->backend);
+    (void)ring->group->ops->submit(ring->backend);
+}
+
+static void count_in_kernel(struct ring *ring, int lane, int by)
+{
+    ring->in_kernel[lane] += by;
+    assert(ring->in_kernel[lane] >= 0);
+    if (lane == 0)
+        atomic_store_explicit(&ring->storage_in_kernel, ring->in_kernel[0], memory_order_relaxed);
+}
+
+/* Undo what push_slot() counted. */
+void ring_left_kernel(struct ring *ring, struct ring_slot *slot)
+{
+    count_in_kernel(ring, slot_lane(slot), -1);
+    if (slot->slot_class == SLOT_STORAGE && !(slot->flags & SLOT_CLASS_SURE))
+        ring->unsure--;
+    if (slot->dispatch_ns == 0)
+        slot_list_remove(&ring->unstamped, slot);
+}
+
+/* Linux before 6.9 has no asynchronous ftruncate: it runs here. */
+static bool runs_inline(struct ring *ring, struct ring_slot *slot)
+{
+    if (slot->op.opcode != RING_OP_FTRUNCATE || ring->group->kernel_features & RING_FEATURE_FTRUNCATE)
+        return false;
+    int rc = ftruncate(slot->op.fd, slot->op.offset);
+    ring_finish(ring, slot, rc < 0 ? -errno : 0);
+    return true;
+}
+
+static void push_slot(struct ring *ring, struct ring_slot *slot, unsigned how)
+{
+    if (runs_inline(ring, slot))
+        return;
+    ring->group->ops->push(ring->backend, slot, ring_registered(ring, slot), how);
+    slot_set_state(slot, SLOT_KERNEL);
+    slot->dispatch_ns = 0;
+    slot_list_append(&ring->unstamped, slot);
+    count_in_kernel(ring, slot_lane(slot), 1);
+    if (slot->slot_class == SLOT_STORAGE && !(slot->flags & SLOT_CLASS_SURE))
+        ring->unsure++;
+}
+
+/*
+ * Push a chain so that the kernel runs it in order. The kernel forgets links at the end of what one call
+ * hands over, so a chain goes step by step, driven from here, while a call under way could stop in its middle
+ * (a waiter that hands over what it counted before, the SQPOLL thread, a full queue), and when a step runs
+ * outside the kernel.
+ */
+static void push_chain(struct ring *ring, struct ring_slot *first, int count)
+{
+    bool whole = ring->entering == 0 && !ring->group->config.sqpoll && ring_make_room(ring, (unsigned)count);
+    for (struct ring_slot *slot = first; slot; slot = slot->chain)
+        whole = whole && !(slot->op.opcode == RING_OP_FTRUNCATE &&
+                           !(ring->group->kernel_features & RING_FEATURE_FTRUNCATE));
+    if (!whole) {
+        push_slot(ring, first, 0);
+        return;
+    }
+    struct ring_slot *next;
+    for (struct ring_slot *slot = first; slot; slot = next) {
+        next = slot->chain;
+        push_slot(ring, slot, next ? BACKEND_PUSH_LINK : 0);
+    }
+}
+
+static bool fits(const struct ring *ring, int lane, int count)
+{
+    int limit = lane == 0 ? ring->limit : ring->stream_limit;
+    return ring->in_kernel[lane] + count <= limit || ring->in_kernel[lane] == 0;
+}
+
+static void push_admitted(struct ring *ring, struct ring_slot *first, int count)
+{
+    if (count > 1)
+        push_chain(ring, first, count);
+    else
+        push_slot(ring, first, 0);
+    ring->group->ops->publish(ring->backend);
+}
+
+void ring_admit(struct ring *ring, struct ring_slot *first, int count)
+{
+    int lane = slot_lane(first);
+    for (struct ring_slot *slot = first->chain; slot; slot = slot->chain)
+        slot_set_state(slot, SLOT_HELD);
+    if (!ring->closing && !ring->queued[lane].head && fits(ring, lane, count) && ring_make_room(ring, 1)) {
+        push_admitted(ring, first, count);
+        return;
+    }
+    first->room = (uint32_t)count;
+    slot_set_state(first, SLOT_QUEUED);
+    slot_list_append(&ring->queued[lane], first);
+    /* The limit may be taken by operations that only look like storage because their descriptor number was
+     * that of a file before. Looking costs a system call each, so it is spread over as many completions. */
+    if (lane == 0 && ring->unsure > 0 && ring->completions_since_look >= ring->limit) {
+        ring_verify_classes(ring);
+        ring_dispatch_queued(ring);
+    }
+}
+
+void ring_again(struct ring *ring, struct ring_slot *slot)
+{
+    if (slot->flags & SLOT_STOPPED) {
+        ring_finish(ring, slot, slot_stopped_result(slot));
+        return;
+    }
+    if (!ring->closing && ring_make_room(ring, 1)) {
+        push_slot(ring, slot, 0);
+        ring->group->ops->publish(ring->backend);
+        return;
+    }
+    slot->room = 1;
+    slot_set_state(slot, SLOT_QUEUED);
+    slot_list_prepend(&ring->queued[slot_lane(slot)], slot);
+}
+
+void ring_settle(struct ring *ring)
+{
+    if (!ring->done.head)
+        return;
+    /* Full barrier between the mark and the look at the sleepers: pairs with the one in ring_group_wait()
+     * between counting itself and looking for marks. */
+    atomic_exchange(&ring->has_done, true);
+    if (ring->local) { /* its only sleeper is who runs this, but for its poll descriptor */
+        uint64_t one = 1;
+        if (ring->notify_fd >= 0)
+            (void)!write(ring->notify_fd, &one, sizeof(one));
+        return;
+    }
+    if (atomic_load(&ring->group->sleepers) > 0 || atomic_load(&ring->group->poll_fd_used))
+        ring_doorbell(ring);
+}
+
+void ring_dispatch_queued(struct ring *ring)
+{
+    if (ring->closing)
+        return;
+    for (int lane = 0; lane < 2; lane++) {
+        struct ring_slot *first;
+        while ((first = ring->queued[lane].head) && fits(ring, lane, (int)first->room) &&
+               ring_make_room(ring, 1)) {
+            slot_list_remove(&ring->queued[lane], first);
+            push_admitted(ring, first, (int)first->room);
+        }
+    }
+}

@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Registered buffers and files. The group holds the current table of each; a ring brings its backend up to
+ * date the next time it needs to (its own thread must do that when it is local). Where the kernel refuses a
+ * registration on another ring than the first, operations there use plain memory and plain descriptors: the
+ * table knows both.
+ */
+#include "ring-private.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void buffers_release(struct buffer_table *table)
+{
+    if (table && atomic_fetch_sub(&table->references, 1) == 1)
+        free(table);
+}
+
+static void files_release(struct file_table *table)
+{
+    if (!table || atomic_fetch_sub(&table->references, 1) != 1)
+        return;
+    free(table->fds);
+    free(table->revisions);
+    free(table->slot_of_fd);
+    free(table);
+}
+
+/* -------------------------------------------------------------- one ring */
+
+static void sync_buffers(struct ring *ring)
+{
+    struct ring_group *group = ring->group;
+    if (ring->buffers_registered)
+        (void)group->ops->set_buffers(ring->backend, NULL, 0);
+    ring->buffers_registered = false;
+    buffers_release(ring->buffers);
+    pthread_mutex_lock(&group->tables_lock);
+    ring->buffers = group->buffers;
+    ring->buffers_version = atomic_load(&group->buffers_version);
+    if (ring->buffers)
+        atomic_fetch_add(&ring->buffers->references, 1);
+    pthread_mutex_unlock(&group->tables_lock);
+    if (ring->buffers)
+        ring->buffers_registered =
+            group->ops->set_buffers(ring->backend, ring->buffers->iovs, ring->buffers->count) == 0;
+}
+
+/* From one table to another of the same size: only what differs. */
+static bool update_files(struct ring *ring, const struct file_table *from, const struct file_table *to)
+{
+    for (unsigned i = 0; i < to->count; i++)
+        if (from->revisions[i] != to->revisions[i] &&
+            ring->group->ops->set_file(ring->backend, i, to->fds[i]) < 0)
+            return false;
+    return true;
+}
+
+static void sync_files(struct ring *ring)
+{
+    struct ring_group *group = ring->group;
+    struct file_table *before = ring->files;
+    pthread_mutex_lock(&group->tables_lock);
+    ring->files = group->files;
+    ring->files_version = atomic_load(&group->files_version);
+    if (ring->files)
+        atomic_fetch_add(&ring->files->references, 1);
+    pthread_mutex_unlock(&group->tables_lock);
+    bool updated = ring->files_registered && before && ring->files && before->count == ring->files->count &&
+                   update_files(ring, before, ring->files);
+    if (!updated) {
+        if (ring->files_registered)
+            (void)group->ops->set_files(ring->backend, NULL, 0);
+        ring->files_registered =
+            ring->files && group->ops->set_files(ring->backend, ring->files->fds, ring->files->count) == 0;
+    }
+    files_release(before);
+}
+
+void ring_sync_tables(struct ring *ring)
+{
+    if (ring->buffers_version != atomic_load_explicit(&ring->group->buffers_version, memory_order_acquire))
+        sync_buffers(ring);
+    if (ring->files_version != atomic_load_explicit(&ring->group->files_version, memory_order_acquire))
+        sync_files(ring);
+}
+
+/* The backend is gone or will be replaced: forget what was registered with it. */
+void ring_drop_tables(struct ring *ring)
+{
+    buffers_release(ring->buffers);
+    files_release(ring->files);
+    ring->buffers = NULL;
+    ring->files = NULL;
+    ring->buffers_version = ring->files_version = 0;
+    ring->buffers_registered = ring->files_registered = false;
+}
+
+struct backend_registered ring_registered(struct ring *ring, struct ring_slot *slot)
+{
+    const struct ring_op *op = &slot->op;
+    struct backend_registered registered = {-1, -1};
+    if (op->opcode > RING_OP_FSYNC)
+        return registered;
+    const struct file_table *files = ring->files;
+    if (ring->files_registered && op->fd < files->fd_limit)
+        registered.file_slot = files->slot_of_fd[op->fd];
+    if (op->flags & RING_OP_FIXED && ring->buffers_registered)
+        registered.buffer_slot = op->buf_index;
+    return registered;
+}
+
+static int resolve(const struct buffer_table *table, struct ring_op *op)
+{
+    if (!table)
+        return -ENOENT;
+    if (op->buf_index >= table->count)
+        return -EINVAL;
+    const struct iovec *iov = &table->iovs[op->buf_index];
+    if (op->u.buffer_offset > iov->iov_len || op->len > iov->iov_len - op->u.buffer_offset)
+        return -EOVERFLOW;
+    op->u.addr = (char *)iov->iov_base + op->u.buffer_offset;
+    return 0;
+}
+
+int ring_resolve_fixed(struct ring *ring, struct ring_slot *slot)
+{
+    struct ring_group *group = ring->group;
+    /* Count first, look second; unregister marks first, sums second: one of them sees the other. */
+    atomic_fetch_add(&ring->fixed_users, 1);
+    int state = atomic_load(&group->buffers_state), rc;
+    if (state == BUFFERS_LEAVING) {
+        rc = -EBUSY;
+    } else if (state == BUFFERS_NONE) {
+        rc = -ENOENT;
+    } else {
+        ring_sync_tables(ring);
+        rc = resolve(ring->buffers, &slot->op);
+    }
+    if (rc < 0)
+        atomic_fetch_sub(&ring->fixed_users, 1);
+    else
+        slot->flags |= SLOT_FIXED_COUNTED;
+    return rc;
+}
+
+/* ------------------------------------------------------------- the group */
+
+static struct ring *shared_ring(struct ring_group *group, int index)
+{
+    struct ring *ring = group_ring(group, index);
+    return ring && !atomic_load(&ring->local) ? ring : NULL;
+}
+
+/* Bring every ring that any thread may touch up to date; the local ones follow at their next submission. */
+static void sync_shared_rings(struct ring_group *group)
+{
+    for (int i = 0; i < atomic_load(&group->rings_used); i++) {
+        struct ring *ring = shared_ring(group, i);
+        if (!ring)
+            continue;
+        ring_lock(ring);
+        ring_sync_tables(ring);
+        ring_unlock(ring);
+    }
+}
+
+/* The kernel's opinion of a registration comes from the ring of the calling thread. */
+static int try_here(struct ring_group *group, const struct iovec *iovs, const int *fds, unsigned count)
+{
+    struct ring *ring;
+    int rc = group_select(group, &ring);
+    if (rc < 0)
+        return rc;
+    ring_lock(ring);
+    if (iovs) {
+        rc = group->ops->set_buffers(ring->backend, iovs, count);
+        if (rc == 0)
+            (void)group->ops->set_buffers(ring->backend, NULL, 0);
+    } else {
+        rc = group->ops->set_files(ring->backend, fds, count);
+        if (rc == 0)
+            (void)group->ops->set_files(ring->backend, NULL, 0);
+    }
+    ring_unlock(ring);
+    return rc;
+}
+
+int ring_group_register_buffers(struct ring_group *group, const struct iovec *iovs, int count)
+{
+    if (atomic_load(&group->buffers_state) != BUFFERS_NONE)
+        return -EBUSY;
+    int rc = try_here(group, iovs, NULL, (unsigned)count);
+    if (rc < 0)
+        return rc;
+    struct buffer_table *table = malloc(sizeof(*table) + (size_t)count * sizeof(*iovs));
+    if (!table)
+        return -ENOMEM;
+    atomic_init(&table->references, 1);
+    table->count = (unsigned)count;
+    memcpy(table->iovs, iovs, (size_t)count * sizeof(*iovs));
+    pthread_mutex_lock(&group->tables_lock);
+    if (atomic_load(&group->buffers_state) == BUFFERS_NONE) {
+        group->buffers = table;
+        atomic_fetch_add(&group->buffers_version, 1);
+        atomic_store(&group->buffers_state, BUFFERS_ACTIVE);
+        table = NULL;
+    }
+    pthread_mutex_unlock(&group->tables_lock);
+    if (table) {
+        buffers_release(table);
+        return -EBUSY;
+    }
+    sync_shared_rings(group);
+    return 0;
+}
+
+static bool has_fixed_users(struct ring_group *group)
+{
+    for (int i = 0; i < atomic_load(&group->rings_used); i++) {
+        struct ring *ring = group_ring(group, i);
+        if (ring && atomic_load(&ring->fixed_users) > 0)
+            return true;
+    }
+    return false;
+}
+
+void group_finish_unregister(struct ring_group *group)
+{
+    if (atomic_load(&group->buffers_state) != BUFFERS_LEAVING || has_fixed_users(group))
+        return;
+    struct buffer_table *table = NULL;
+    pthread_mutex_lock(&group->tables_lock);
+    bool ours = atomic_load(&group->buffers_state) == BUFFERS_LEAVING;
+    if (ours) {
+        table = group->buffers;
+        group->buffers = NULL;
+        atomic_fetch_add(&group->buffers_version, 1);
+    }
+    pthread_mutex_unlock(&group->tables_lock);
+    if (!ours)
+        return;
+    sync_shared_rings(group);
+    buffers_release(table);
+    int leaving = BUFFERS_LEAVING;
+    atomic_compare_exchange_strong(&group->buffers_state, &leaving, BUFFERS_NONE);
+}
+
+int ring_group_unregister_buffers(struct ring_group *group)
+{
+    int active = BUFFERS_ACTIVE;
+    if (!atomic_compare_exchange_strong(&group->buffers_state, &active, BUFFERS_LEAVING) &&
+        active == BUFFERS_NONE)
+        return 0;
+    group_finish_unregister(group);
+    if (ring_group_in_callback(group))
+        return 0;
+    enum {
+        LOOK_AGAIN_NS = 10 * 1000 * 1000
+    }; /* users may finish on rings and threads that do not wake this one */
+    while (atomic_load(&group->buffers_state) == BUFFERS_LEAVING) {
+        uint64_t wakes = ring_group_wakes(group);
+        (void)ring_group_wait(group, LOOK_AGAIN_NS, &wakes);
+        group_finish_unregister(group);
+    }
+    return 0;
+}
+
+static struct file_table *files_make(const int *fds, unsigned count)
+{
+    struct file_table *table = calloc(1, sizeof(*table));
+    if (!table)
+        return NULL;
+    int highest = -1;
+    for (unsigned i = 0; i < count; i++)
+        if (fds[i] > highest)
+            highest = fds[i];
+    atomic_init(&table->references, 1);
+    table->count = count;
+    table->fd_limit = highest + 1;
+    table->fds = malloc(count * sizeof(int));
+    table->revisions = calloc(count, sizeof(unsigned));
+    table->slot_of_fd = malloc(((size_t)highest + 2) * sizeof(int));
+    if (!table->fds || !table->revisions || !table->slot_of_fd) {
+        files_release(table);
+        return NULL;
+    }
+    memcpy(table->fds, fds, count * sizeof(int));
+    for (int fd = 0; fd <= highest; fd++)
+        table->slot_of_fd[fd] = -1;
+    for (unsigned i = 0; i < count; i++)
+        if (fds[i] >= 0)
+            table->slot_of_fd[fds[i]] = (int)i;
+    return table;
+}
+
+static int check_open(const int *fds, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (fds[i] >= 0 && fcntl(fds[i], F_GETFD) < 0)
+            return -EBADF;
+    return 0;
+}
+
+/* Put @table (NULL: none) in the place of the one that is @expected. */
+static int replace_files(struct ring_group *group, struct file_table *expected, struct file_table *table)
+{
+    pthread_mutex_lock(&group->tables_lock);
+    bool same = group->files == expected;
+    if (same) {
+        group->files = table;
+        atomic_fetch_add(&group->files_version, 1);
+    }
+    pthread_mutex_unlock(&group->tables_lock);
+    if (!same)
+        return -EBUSY;
+    sync_shared_rings(group);
+    return 0;
+}
+
+static struct file_table *current_files(struct ring_group *group)
+{
+    pthread_mutex_lock(&group->tables_lock);
+    struct file_table *table = group->files;
+    if (table)
+        atomic_fetch_add(&table->references, 1);
+    pthread_mutex_unlock(&group->tables_lock);
+    return table;
+}
+
+int ring_group_register_files(struct ring_group *group, const int *fds, int count)
+{
+    struct file_table *before = current_files(group);
+    files_release(before);
+    if (before)
+        return -EBUSY;
+    int rc = check_open(fds, count);
+    if (rc == 0)
+        rc = try_here(group, NULL, fds, (unsigned)count);
+    if (rc < 0)
+        return rc;
+    struct file_table *table = files_make(fds, (unsigned)count);
+    if (!table)
+        return -ENOMEM;
+    rc = replace_files(group, NULL, table);
+    if (rc < 0)
+        files_release(table);
+    return rc;
+}
+
+/* A copy of @before with @fd in slot @index. */
+static struct file_table *files_with(const struct file_table *before, unsigned index, int fd)
+{
+    int *fds = malloc(before->count * sizeof(int));
+    if (!fds)
+        return NULL;
+    memcpy(fds, before->fds, before->count * sizeof(int));
+    fds[index] = fd;
+    struct file_table *table = files_make(fds, before->count);
+    free(fds);
+    if (table) {
+        memcpy(table->revisions, before->revisions, before->count * sizeof(unsigned));
+        table->revisions[index]++;
+    }
+    return table;
+}
+
+static int update_once(struct ring_group *group, unsigned index, int fd)
+{
+    struct file_table *before = current_files(group), *table = NULL;
+    if (!before)
+        return -ENOENT;
+    int rc = index < before->count ? check_open(&fd, 1) : -EINVAL;
+    if (rc == 0 && !(table = files_with(before, index, fd)))
+        rc = -ENOMEM;
+    if (rc == 0)
+        rc = replace_files(group, before, table);
+    files_release(rc == 0 ? before : table); /* the group's reference, or what came too late */
+    files_release(before);
+    return rc;
+}
+
+int ring_group_update_file(struct ring_group *group, int index, int fd)
+{
+    int rc;
+    do
+        rc = update_once(group, (unsigned)index, fd);
+    while (rc == -EBUSY); /* somebody else's update came between */
+    return rc;
+}
+
+int ring_group_unregister_files(struct ring_group *group)
+{
+    for (;;) {
+        struct file_table *before = current_files(group);
+        if (!before)
+            return 0;
+        int rc = replace_files(group, before, NULL);
+        if (rc == 0)
+            files_release(before); /* the group's reference */
+        files_release(before);
+        if (rc == 0)
+            return 0;
+    }
+}
+
+void group_drop_tables(struct ring_group *group)
+{
+    buffers_release(group->buffers);
+    files_release(group->files);
+    group->buffers = NULL;
+    group->files = NULL;
+}

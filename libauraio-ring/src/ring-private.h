@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The model shared by the files of this folder.
+ *
+ * A *ring* owns slots, two FIFOs (storage above the limit; streams above what the completion queue can hold)
+ * and one backend. Everything in it is guarded by its lock, or, for the ring of one thread (THREAD_LOCAL),
+ * belongs to that thread. Fields marked "any" are read by others without either.
+ *
+ * A *group* is the table of rings, created on first use, and what their users share: the bitmap of rings with
+ * work, the driver, those who sleep. Who sleeps is told by group_wake_sleepers().
+ *
+ * A *frame* lives on the stack of a thread that runs a batch of callbacks, and is chained from its thread, so
+ * that a call from inside a callback serves the rest of the batch first.
+ *
+ * Lock order: group->rings_lock, ring->lock, group->tables_lock, ring->mail_lock, group->sleep_lock.
+ */
+#ifndef AURAIO_RING_PRIVATE_H
+#define AURAIO_RING_PRIVATE_H
+
+#include "backend.h"
+#include "fork.h"
+#include "slot.h"
+
+#include <pthread.h>
+
+enum {
+    BATCH_MAX = 64,       /* completions copied at a time */
+    BATCH_SHARED_MAX = 8, /* the same while other threads wait for work */
+    BATCH_THRESHOLD = 32, /* held-back submissions that go at once */
+    COMPLETIONS_MIN = 4096,
+    COMPLETIONS_MAX = 65536,
+    TRIES_MAX = 8,
+    CLASS_CACHE = 64,
+    BITMAP_BITS = 64,
+    RINGS_MAX = 1024,
+    IDLE_SCANS = 16 /* sleepers that find a ring idle before it leaves the bitmap */
+};
+
+struct slot_list {
+    struct ring_slot *head, *tail;
+};
+
+struct class_entry {
+    int fd; /* -1: empty */
+    uint16_t uses;
+    uint8_t slot_class;
+};
+
+/* Immutable once published, shared by reference. */
+struct buffer_table {
+    _Atomic int references;
+    unsigned count;
+    struct iovec iovs[];
+};
+
+struct file_table {
+    _Atomic int references;
+    unsigned count;
+    int fd_limit;        /* slot_of_fd has an entry for every descriptor below */
+    int *fds;            /* of count slots, -1: empty */
+    unsigned *revisions; /* of each slot: the same descriptor number may come to name another file */
+    int *slot_of_fd;     /* -1: not registered */
+};
+
+struct ring {
+    pthread_mutex_t lock;
+    struct ring_group *group;
+    int index;
+    int node;
+    _Atomic bool local;     /* belongs to the thread `owner`; the lock is not used */
+    _Atomic uint64_t owner; /* thread id; 0: none */
+    bool owner_drives;      /* the owner has polled or waited */
+    bool closing;           /* the owner is ending: nothing enters the kernel */
+    struct backend *backend;
+    int bell_fd; /* local: wakes the owner; -1: none */
+    bool bell_armed;
+    int notify_fd; /* local: the poll descriptor; -1: none */
+
+    struct ring_slot *free;
+    uint32_t *slabs;
+    int slab_count;
+
+    struct slot_list queued[2]; /* by enum slot_class: STORAGE, STREAM (META with it) */
+    struct slot_list done;      /* finished, callback to come */
+    struct slot_list unstamped; /* pushed, not handed over: dispatch time unknown */
+    int in_kernel[2];
+    int limit;
+    int stream_limit;
+    int unsure;                 /* storage operations in the kernel whose class came from the cache */
+    int completions_since_look; /* at the classes of what is in the kernel */
+    bool dirty;                 /* in the group's bitmap of rings with held-back submissions */
+    bool active;                /* in the group's bitmap of rings with work */
+    int idle_scans;
+    bool doorbell;  /* one is under way */
+    bool stop_owed; /* a cancel that the kernel would not take yet */
+
+    struct class_entry classes[CLASS_CACHE];
+
+    struct ring_slot **deadlines; /* heap, earliest first */
+    uint32_t deadline_count, deadline_room;
+    int64_t timer_ns; /* when the kernel's timer fires; 0: none */
+
+    struct buffer_table *buffers;
+    struct file_table *files;
+    uint64_t buffers_version, files_version;
+    bool buffers_registered, files_registered; /* with the backend */
+    _Atomic int fixed_users;                   /* operations that name a registered buffer */
+
+    int64_t now_ns;     /* clock of the batch being completed */
+    int64_t latency_ns; /* moving average, storage */
+    struct ring_sample samples[BATCH_MAX];
+    int sample_count;
+
+    pthread_mutex_t mail_lock; /* local: cancels from other threads */
+    ring_handle_t *mail;
+    int mail_count, mail_room;
+    _Atomic bool has_mail;
+
+    _Atomic int entering;  /* threads asleep in the backend, which may hand over what they counted before;
+                              raised with the lock */
+    _Atomic int pending;   /* any: accepted, callback not returned */
+    _Atomic bool has_done; /* any: done is not empty */
+    _Atomic int storage_in_kernel;                    /* any: copy of in_kernel[SLOT_STORAGE] */
+    _Atomic int64_t ops_completed, bytes_transferred; /* any */
+};
+
+enum buffers_state { BUFFERS_NONE, BUFFERS_ACTIVE, BUFFERS_LEAVING };
+
+struct ring_group {
+    uint64_t identity; /* of the process that created it */
+    uint64_t id;       /* never reused */
+    struct ring_config config;
+    struct topology topology;
+    int *ring_of_cpu;
+    int ring_of_cpu_count;
+    int ring_count; /* size of the table */
+    _Atomic(struct ring *) *rings;
+    _Atomic int rings_used; /* entries below may be set */
+    _Atomic int *route;     /* ring to use in the place of one that could not be created */
+    pthread_mutex_t rings_lock;
+    const struct backend_ops *ops;
+    unsigned kernel_features;
+    _Atomic int entries; /* smallest of the rings created */
+    _Atomic int refused_errno;
+
+    _Atomic uint64_t active[RINGS_MAX / BITMAP_BITS];
+    _Atomic uint64_t dirty[RINGS_MAX / BITMAP_BITS];
+    _Atomic uint64_t driver; /* id of the thread that last drove completions */
+    _Atomic int sleepers;    /* threads blocked, or about to, in ring_group_wait() */
+    _Atomic uint64_t wake_count;
+    _Atomic bool poll_fd_used;
+    _Atomic bool shut_down;
+    _Atomic uint32_t next_ring; /* round robin */
+    _Atomic uint64_t spills;
+
+    pthread_mutex_t sleep_lock;
+    int wake_fd; /* eventfd; -1 until somebody sleeps on more than one ring */
+    int epoll_fd;
+    int fd_sleepers;       /* blocked on wake_fd */
+    int fd_unacknowledged; /* of them, those who were there at the last wake and have not left */
+    uint64_t fd_wakes;
+    bool wake_fd_full;
+
+    pthread_mutex_t tables_lock;
+    struct buffer_table *buffers;
+    struct file_table *files;
+    _Atomic uint64_t buffers_version, files_version;
+    _Atomic int buffers_state; /* enum buffers_state */
+
+    struct ring_group *next_alive; /* list of groups with THREAD_LOCAL rings */
+};
+
+/* ------------------------------------------------------------ local.c: threads */
+
+struct frame {
+    struct ring_group *group;
+    struct ring *ring;
+    struct frame *outer;
+    int count, next; /* entries, and the first whose callback has not begun */
+    struct ring_slot *slots[BATCH_MAX];
+};
+
+struct ring_thread {
+    uint64_t id; /* never reused; 0 until ring_thread() */
+    struct frame *frames;
+    uint64_t cached_group;
+    struct ring *cached_ring; /* the thread's own ring of cached_group */
+};
+
+struct ring_thread *ring_thread(void);
+/* The calling thread's own ring; with @create it comes to be, else NULL. Returns 0 or -errno. */
+int local_ring(struct ring_group *group, bool create, struct ring **ret_ring);
+void local_group_born(struct ring_group *group);
+void local_group_gone(struct ring_group *group);
+void local_read_mail(struct ring *ring);
+int local_post_cancel(struct ring *ring, ring_handle_t handle);
+void local_ring_bell(struct ring *ring);
+
+/* ------------------------------------------------------------------- ring.c */
+
+static inline void ring_lock(struct ring *ring)
+{
+    if (!atomic_load_explicit(&ring->local, memory_order_relaxed))
+        pthread_mutex_lock(&ring->lock);
+}
+
+static inline void ring_unlock(struct ring *ring)
+{
+    if (!atomic_load_explicit(&ring->local, memory_order_relaxed))
+        pthread_mutex_unlock(&ring->lock);
+}
+
+int64_t ring_now_ns(void);
+/* An object without a backend. */
+int ring_new(struct ring_group *group, int index, int node, struct ring **ret_ring);
+int ring_open_backend(struct ring *ring, bool local);
+void ring_free(struct ring *ring, bool in_child);
+/* @count free slots or none. */
+int ring_take_slots(struct ring *ring, int count, struct ring_slot **ret_slots);
+void ring_give_slot(struct ring *ring, struct ring_slot *slot);
+bool ring_check(struct ring *ring);
+
+static inline int ring_pending(const struct ring *ring)
+{
+    return atomic_load_explicit(&ring->pending, memory_order_relaxed);
+}
+
+static inline void ring_add_pending(struct ring *ring, int count)
+{
+    /* Writers are serialised by the ring; others only look. */
+    atomic_store_explicit(&ring->pending, ring_pending(ring) + count, memory_order_relaxed);
+}
+
+static inline void slot_list_append(struct slot_list *list, struct ring_slot *slot)
+{
+    slot->next = NULL;
+    slot->prev = list->tail;
+    if (list->tail)
+        list->tail->next = slot;
+    else
+        list->head = slot;
+    list->tail = slot;
+}
+
+static inline void slot_list_prepend(struct slot_list *list, struct ring_slot *slot)
+{
+    slot->prev = NULL;
+    slot->next = list->head;
+    if (list->head)
+        list->head->prev = slot;
+    else
+        list->tail = slot;
+    list->head = slot;
+}
+
+static inline void slot_list_remove(struct slot_list *list, struct ring_slot *slot)
+{
+    if (slot->prev)
+        slot->prev->next = slot->next;
+    else
+        list->head = slot->next;
+    if (slot->next)
+        slot->next->prev = slot->prev;
+    else
+        list->tail = slot->prev;
+}
+
+/* META goes with the streams: it does not count either. */
+static inline int slot_lane(const struct ring_slot *slot)
+{
+    return slot->slot_class == SLOT_STORAGE ? 0 : 1;
+}
+
+/* --------------------------------------------------------------- dispatch.c */
+
+/* All with the ring's lock. Admit a chain of @count slots linked by ->chain (or one slot). */
+void ring_admit(struct ring *ring, struct ring_slot *first, int count);
+/* Back to the kernel, for a retry or a continuation. */
+void ring_again(struct ring *ring, struct ring_slot *slot);
+void ring_dispatch_queued(struct ring *ring);
+/* To be called where operations may have finished without a completion of the kernel: wakes whoever sleeps.
+ */
+void ring_settle(struct ring *ring);
+/* Room for @count submissions, made by handing over if need be. */
+bool ring_make_room(struct ring *ring, unsigned count);
+void ring_stamp(struct ring *ring);
+/* Ring a doorbell: a completion that wakes whoever sleeps on this ring. */
+void ring_doorbell(struct ring *ring);
+void ring_left_kernel(struct ring *ring, struct ring_slot *slot);
+
+/* --------------------------------------------------------------- complete.c */
+
+/* With the ring's lock. */
+void ring_on_event(struct ring *ring, const struct backend_event *event);
+void ring_finish(struct ring *ring, struct ring_slot *slot, int64_t result);
+void ring_report_samples(struct ring *ring);
+/* What a stopped operation completes with: bytes so far, or why it was stopped. */
+int64_t slot_stopped_result(const struct ring_slot *slot);
+
+/* ----------------------------------------------------------------- classify.c */
+
+enum slot_class class_of_fd(int fd, bool *ret_known);
+void ring_classify(struct ring *ring, struct ring_slot *slot);
+/* Look at everything in the kernel whose class is a guess. */
+void ring_verify_classes(struct ring *ring);
+/* The class of this operation's fd now; corrects cache and counts. */
+enum slot_class ring_reclassify(struct ring *ring, struct ring_slot *slot);
+
+/* ---------------------------------------------------------------- deadline.c */
+
+int deadline_add(struct ring *ring, struct ring_slot *slot);
+void deadline_remove(struct ring *ring, struct ring_slot *slot);
+void deadline_arm(struct ring *ring);
+void deadline_expire(struct ring *ring, int64_t now_ns);
+
+/* ------------------------------------------------------------------ cancel.c */
+
+/* With the ring's lock: stop an operation for the reason @flag. */
+void ring_stop_slot(struct ring *ring, struct ring_slot *slot, uint16_t flag);
+/* With the ring's lock: make up for cancels that the kernel would not take. */
+void ring_stop_again(struct ring *ring);
+/* With the ring's lock. */
+int ring_cancel(struct ring *ring, ring_handle_t handle);
+
+/* -------------------------------------------------------------- registered.c */
+
+/* With the ring's lock: bring the backend's tables up to date. */
+void ring_sync_tables(struct ring *ring);
+void ring_drop_tables(struct ring *ring);
+struct backend_registered ring_registered(struct ring *ring, struct ring_slot *slot);
+/* Resolve op->u.buffer_offset; counts the user. 0, -ENOENT, -EBUSY, -EINVAL, -EOVERFLOW. */
+int ring_resolve_fixed(struct ring *ring, struct ring_slot *slot);
+void group_drop_tables(struct ring_group *group);
+/* Complete an unregister that waits for the last user. */
+void group_finish_unregister(struct ring_group *group);
+
+/* ------------------------------------------------------------------- group.c */
+
+struct ring *group_ring(const struct ring_group *group, int index);
+/* The ring a submission of the calling thread goes to. */
+int group_select(struct ring_group *group, struct ring **ret_ring);
+void group_note_ring(struct ring_group *group, struct ring *ring);
+bool group_has_room(struct ring_group *group, struct ring *ring, int count);
+int64_t group_own_running(const struct ring_group *group);
+
+/* ------------------------------------------------------------------- drive.c */
+
+/* The calling thread drives completions from now on. */
+struct ring_thread *group_enter_driving(struct ring_group *group);
+/* Run the callbacks of one batch of a ring. Returns how many. */
+int ring_reap(struct ring *ring);
+bool ring_is_ready(const struct ring *ring);
+int group_serve_frames(struct ring_group *group);
+/* One pass over every ring the calling thread may reap. */
+int group_reap(struct ring_group *group);
+/* Hand over what is held back on rings the calling thread may enter. */
+int group_flush_dirty(struct ring_group *group);
+void ring_hand_over(struct ring *ring);
+/* With the ring's lock. True: the caller must group_wake_sleepers() after unlocking. */
+bool ring_mark_active(struct ring *ring);
+void ring_mark_dirty(struct ring *ring);
+
+/* Call @visit for every shared ring with work, and for the calling thread's own. Returns the sum of what it
+ * returns. */
+int group_each_ring(struct ring_group *group, int (*visit)(struct ring *ring, void *context), void *context);
+
+/* -------------------------------------------------------------------- wait.c */
+
+void group_wake_sleepers(struct ring_group *group);
+int group_watch_ring(struct ring_group *group, struct ring *ring);
+
+#endif

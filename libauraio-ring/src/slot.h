@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Request slots and the process-wide directory that turns a handle into a slot.
+ *
+ * Slots come in slabs of 256. A slab's memory is type-stable: once mapped, its address holds slots for the
+ * life of the process, so that a stale handle can be looked up at any time. A retired slab gives its pages
+ * back and waits for its next owner; its generations go on from where they were, so a handle never names two
+ * operations.
+ *
+ * handle = generation << 24 | index; index = slab number << 8 | place in the slab; index 0 is never used.
+ */
+#ifndef AURAIO_RING_SLOT_H
+#define AURAIO_RING_SLOT_H
+
+#include <auraio-ring/ring.h>
+
+#include <stdatomic.h>
+
+enum { SLOT_INDEX_BITS = 24, SLAB_SLOT_BITS = 8, SLAB_SLOTS = 1 << SLAB_SLOT_BITS };
+
+enum slot_state {
+    SLOT_FREE = 0,
+    SLOT_QUEUED,  /* in a FIFO of its ring */
+    SLOT_KERNEL,  /* handed to the backend */
+    SLOT_HELD,    /* member of a chain, waits for its predecessor outside the kernel */
+    SLOT_DONE,    /* result decided, callback to come */
+    SLOT_CALLBACK /* callback runs */
+};
+
+enum slot_class {
+    SLOT_STORAGE, /* counts against the limit */
+    SLOT_STREAM,  /* may wait for ever: pipe, socket, terminal; never counts */
+    SLOT_META     /* opens, closes and looks: never counts */
+};
+
+enum {                            /* slot.flags */
+       SLOT_CLASS_SURE = 1u << 0, /* the class comes from a look at this operation's fd, not from the cache */
+       SLOT_CANCEL_ASKED = 1u << 1,  /* by the user */
+       SLOT_EXPIRED = 1u << 2,       /* its timeout passed */
+       SLOT_POLLING = 1u << 3,       /* what is in the kernel is a poll for readiness of an O_NONBLOCK fd */
+       SLOT_PUNT = 1u << 4,          /* go to a kernel worker at once: an inline attempt gave EAGAIN */
+       SLOT_LINK_FAILED = 1u << 5,   /* predecessor failed */
+       SLOT_FIXED_COUNTED = 1u << 6, /* counted in the group's registered buffer users */
+       SLOT_SYNCING =
+           1u << 7, /* the write is done, the sync that replaces RWF_DSYNC or RWF_SYNC is in the kernel */
+       SLOT_SHUT_DOWN = 1u << 8,     /* cancelled by destroy */
+       SLOT_DEGRADED_SYNC = 1u << 9, /* RWF_DSYNC or RWF_SYNC is to be emulated */
+       SLOT_STOPPED = SLOT_CANCEL_ASKED | SLOT_EXPIRED | SLOT_SHUT_DOWN
+};
+
+struct ring;
+
+struct ring_slot {
+    _Atomic uint64_t word; /* generation << 8 | state; the only field that is read without owning the slot */
+    struct ring *ring;
+    struct ring_slot *next, *prev; /* in the list that its state names */
+    struct ring_op op;
+    uint64_t done;                  /* bytes transferred so far */
+    int64_t result;                 /* SLOT_DONE */
+    int64_t dispatch_ns;            /* when it last entered the kernel */
+    int64_t deadline_ns;            /* 0: none */
+    struct ring_slot *chain;        /* successor in a chain */
+    struct ring_slot *chain_before; /* predecessor in a chain, until it has finished */
+    struct iovec *rest;             /* owned: what is left of a vectored transfer */
+    uint32_t index;
+    uint32_t heap_place; /* in the ring's deadline heap, 0: not in it, else place + 1 */
+    uint16_t flags;
+    uint8_t slot_class;
+    uint8_t tries; /* retries without progress */
+    uint32_t rest_count;
+    uint32_t room; /* of a chain head in a FIFO: its length */
+};
+
+/* A new slab on @node, all slots SLOT_FREE with index and ring set. 0 or -ENOMEM; *ret_number is for
+ * slab_retire(). */
+int slab_acquire(struct ring *ring, int node, struct ring_slot **ret_slots, uint32_t *ret_number);
+
+/* Give a slab back. No slot may be in use. */
+void slab_retire(uint32_t number);
+
+/* The slot a handle names now, or NULL when it is stale or never was one. *ret_state: its state. */
+struct ring_slot *slot_find(ring_handle_t handle, enum slot_state *ret_state);
+
+/* The slot of an index that is known to be one. */
+struct ring_slot *slot_at(uint32_t index);
+
+/* Held across fork() so that the child finds the directory consistent. */
+void slab_lock(void);
+void slab_unlock(void);
+
+static inline enum slot_state slot_state(const struct ring_slot *slot)
+{
+    return (enum slot_state)(atomic_load_explicit(&slot->word, memory_order_relaxed) & 0xff);
+}
+
+/* Release: whoever finds the handle through slot_find() (acquire) sees the fields written before. */
+static inline void slot_set_state(struct ring_slot *slot, enum slot_state state)
+{
+    uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
+    atomic_store_explicit(&slot->word, (word & ~UINT64_C(0xff)) | state, memory_order_release);
+}
+
+/* End of an operation: every handle to it is stale from here on. */
+static inline void slot_next_generation(struct ring_slot *slot)
+{
+    uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
+    atomic_store_explicit(&slot->word, ((word >> 8) + 1) << 8 | SLOT_FREE, memory_order_release);
+}
+
+static inline ring_handle_t slot_handle(const struct ring_slot *slot)
+{
+    uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
+    return (word >> 8) << SLOT_INDEX_BITS | slot->index;
+}
+
+#endif

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reads affinity, NUMA nodes (sysfs) and the CPU quota of the cgroup (v2 cpu.max, v1 cpu.cfs_quota_us), each
+ * of which may be missing: a container without /sys is one node, no quota.
+ */
+#include <auraio-ring/topology.h>
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CPU_LIMIT = 16384 };
+
+static int by_node_then_cpu(const void *a, const void *b)
+{
+    const struct topology_cpu *x = a, *y = b;
+    if (x->node != y->node)
+        return x->node < y->node ? -1 : 1;
+    return (x->cpu > y->cpu) - (x->cpu < y->cpu);
+}
+
+int topology_make(const struct topology_cpu *cpus, int cpu_count, int quota_cpus, struct topology *ret)
+{
+    if (!cpus || cpu_count < 1 || quota_cpus < 0)
+        return -EINVAL;
+    struct topology made = {.cpu_count = cpu_count, .quota_cpus = quota_cpus, .node_count = 1};
+    for (int i = 0; i < cpu_count; i++) {
+        if (cpus[i].cpu < 0 || cpus[i].node < 0)
+            return -EINVAL;
+        if (cpus[i].node >= made.node_count)
+            made.node_count = cpus[i].node + 1;
+    }
+    made.cpus = malloc((size_t)cpu_count * sizeof(*cpus));
+    if (!made.cpus)
+        return -ENOMEM;
+    memcpy(made.cpus, cpus, (size_t)cpu_count * sizeof(*cpus));
+    qsort(made.cpus, (size_t)cpu_count, sizeof(*cpus), by_node_then_cpu);
+    *ret = made;
+    return 0;
+}
+
+int topology_parallelism(const struct topology *topology)
+{
+    if (topology->quota_cpus > 0 && topology->quota_cpus < topology->cpu_count)
+        return topology->quota_cpus;
+    return topology->cpu_count;
+}
+
+void topology_free(struct topology *topology)
+{
+    free(topology->cpus);
+    *topology = (struct topology){0};
+}
+
+static bool read_line(const char *root, const char *path, char *line, size_t size)
+{
+    char full[PATH_MAX];
+    if ((size_t)snprintf(full, sizeof(full), "%s%s", root, path) >= sizeof(full))
+        return false;
+    FILE *file = fopen(full, "re");
+    if (!file)
+        return false;
+    bool ok = fgets(line, (int)size, file) != NULL;
+    fclose(file);
+    return ok;
+}
+
+/* Give every CPU of a list such as "0-3,8,10-11" the node. */
+static void assign_node(const char *list, int node, struct topology_cpu *cpus, int cpu_count)
+{
+    while (isdigit((unsigned char)*list)) {
+        char *end;
+        long first = strtol(list, &end, 10), last = first;
+        if (*end == '-')
+            last = strtol(end + 1, &end, 10);
+        for (int i = 0; i < cpu_count; i++)
+            if (cpus[i].cpu >= first && cpus[i].cpu <= last)
+                cpus[i].node = node;
+        list = *end == ',' ? end + 1 : end;
+    }
+}
+
+static void read_nodes(const char *root, struct topology_cpu *cpus, int cpu_count)
+{
+    static const char directory[] = "/sys/devices/system/node";
+    char path[PATH_MAX], list[4096];
+    if ((size_t)snprintf(path, sizeof(path), "%s%s", root, directory) >= sizeof(path))
+        return;
+    DIR *nodes = opendir(path);
+    if (!nodes)
+        return;
+    for (struct dirent *entry; (entry = readdir(nodes));) {
+        int node;
+        char rest;
+        if (sscanf(entry->d_name, "node%d%c", &node, &rest) != 1 || node < 0)
+            continue;
+        snprintf(path, sizeof(path), "%s/node%d/cpulist", directory, node);
+        if (read_line(root, path, list, sizeof(list)))
+            assign_node(list, node, cpus, cpu_count);
+    }
+    closedir(nodes);
+}
+
+/* CPUs granted by quota_us of every period_us, rounded up; 0 when there is no limit. */
+static int quota_in_cpus(long long quota_us, long long period_us)
+{
+    if (quota_us <= 0 || period_us <= 0)
+        return 0;
+    long long cpus = (quota_us + period_us - 1) / period_us;
+    return cpus > CPU_LIMIT ? 0 : (int)cpus;
+}
+
+static int quota_of_group(const char *root, bool v2, const char *group)
+{
+    char path[PATH_MAX], line[128];
+    long long quota_us, period_us;
+    if (v2) {
+        snprintf(path, sizeof(path), "/sys/fs/cgroup%s/cpu.max", group);
+        if (!read_line(root, path, line, sizeof(line)) ||
+            sscanf(line, "%lld %lld", &quota_us, &period_us) != 2)
+            return 0;
+        return quota_in_cpus(quota_us, period_us);
+    }
+    snprintf(path, sizeof(path), "/sys/fs/cgroup/cpu%s/cpu.cfs_quota_us", group);
+    if (!read_line(root, path, line, sizeof(line)) || sscanf(line, "%lld", &quota_us) != 1)
+        return 0;
+    snprintf(path, sizeof(path), "/sys/fs/cgroup/cpu%s/cpu.cfs_period_us", group);
+    if (!read_line(root, path, line, sizeof(line)) || sscanf(line, "%lld", &period_us) != 1)
+        return 0;
+    return quota_in_cpus(quota_us, period_us);
+}
+
+/* The tightest quota of a group and its ancestors. */
+static int quota_of_path(const char *root, bool v2, char *group)
+{
+    int tightest = 0;
+    for (;;) {
+        int quota = quota_of_group(root, v2, group);
+        if (quota && (!tightest || quota < tightest))
+            tightest = quota;
+        char *slash = strrchr(group, '/');
+        if (!slash)
+            return tightest;
+        *slash = '\0';
+    }
+}
+
+static bool names_cpu_controller(const char *controllers)
+{
+    char copy[256];
+    snprintf(copy, sizeof(copy), "%s", controllers);
+    for (char *save, *name = strtok_r(copy, ",", &save); name; name = strtok_r(NULL, ",", &save))
+        if (!strcmp(name, "cpu"))
+            return true;
+    return false;
+}
+
+static int read_quota(const char *root)
+{
+    char path[PATH_MAX];
+    if ((size_t)snprintf(path, sizeof(path), "%s/proc/self/cgroup", root) >= sizeof(path))
+        return 0;
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return 0;
+    int tightest = 0;
+    char line[PATH_MAX];
+    while (fgets(line, sizeof(line), file)) {
+        line[strcspn(line, "\n")] = '\0';
+        char *controllers = strchr(line, ':');
+        char *group = controllers ? strchr(controllers + 1, ':') : NULL;
+        if (!group)
+            continue;
+        *group++ = '\0';
+        bool v2 = controllers[1] == '\0';
+        if (!v2 && !names_cpu_controller(controllers + 1))
+            continue;
+        if (strlen(group) > PATH_MAX - 64)
+            continue;
+        int quota = quota_of_path(root, v2, group);
+        if (quota && (!tightest || quota < tightest))
+            tightest = quota;
+    }
+    fclose(file);
+    return tightest;
+}
+
+/* The affinity mask as a list of CPUs on node 0; the kernel may know more CPUs than a fixed cpu_set_t holds.
+ */
+static int read_affinity(struct topology_cpu **ret_cpus, int *ret_count)
+{
+    for (int size = 1024; size <= CPU_LIMIT; size *= 2) {
+        cpu_set_t *set = CPU_ALLOC((size_t)size);
+        if (!set)
+            return -ENOMEM;
+        size_t bytes = CPU_ALLOC_SIZE((size_t)size);
+        CPU_ZERO_S(bytes, set);
+        if (sched_getaffinity(0, bytes, set) < 0) {
+            CPU_FREE(set);
+            continue;
+        }
+        int count = CPU_COUNT_S(bytes, set), filled = 0;
+        struct topology_cpu *cpus = calloc((size_t)count + 1, sizeof(*cpus));
+        for (int cpu = 0; cpus && cpu < size; cpu++)
+            if (CPU_ISSET_S((size_t)cpu, bytes, set))
+                cpus[filled++].cpu = cpu;
+        CPU_FREE(set);
+        if (!cpus)
+            return -ENOMEM;
+        *ret_cpus = cpus;
+        *ret_count = filled > 0 ? filled : 1;
+        return 0;
+    }
+    return -ENOMEM;
+}
+
+int topology_read(const char *root, struct topology *ret)
+{
+    struct topology_cpu *cpus;
+    int cpu_count;
+    int rc = read_affinity(&cpus, &cpu_count);
+    if (rc < 0)
+        return rc;
+    read_nodes(root, cpus, cpu_count);
+    rc = topology_make(cpus, cpu_count, read_quota(root), ret);
+    free(cpus);
+    return rc;
+}

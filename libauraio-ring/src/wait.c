@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Sleeping until something completes, and waking who sleeps.
+ *
+ * With work on one ring a thread sleeps in that ring's backend: one call hands over and waits. With work on
+ * several it sleeps in ppoll() on their descriptors (or on the epoll descriptor over all of them, when there
+ * are many) and on the wake descriptor; so it does when nothing is pending and it is to wait for work.
+ *
+ * No wake-up is lost: a sleeper counts itself (sleepers, then entering or fd_sleepers), then looks at
+ * wake_count, the bitmaps and the rings; whoever changes something marks it, raises wake_count, then looks at
+ * those counters. All of these are sequentially consistent, so one of the two sees the other.
+ */
+#include "ring-private.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { POLL_RINGS_MAX = 8, RETRY_NS = 1000 * 1000, NO_WAKE_FD_NS = 10 * 1000 * 1000 };
+
+/* ------------------------------------------------------------------ wake up */
+
+static int wake_ring(struct ring *ring, void *unused)
+{
+    (void)unused;
+    if (ring->local || atomic_load(&ring->entering) == 0)
+        return 0;
+    ring_lock(ring);
+    ring_doorbell(ring);
+    ring_unlock(ring);
+    return 0;
+}
+
+static void wake_fd_sleepers(struct ring_group *group)
+{
+    uint64_t one = 1;
+    pthread_mutex_lock(&group->sleep_lock);
+    if (group->fd_sleepers > 0 && group->wake_fd >= 0) {
+        group->fd_wakes++;
+        group->fd_unacknowledged = group->fd_sleepers;
+        if (!group->wake_fd_full)
+            (void)!write(group->wake_fd, &one, sizeof(one));
+        group->wake_fd_full = true;
+    }
+    pthread_mutex_unlock(&group->sleep_lock);
+}
+
+void group_wake_sleepers(struct ring_group *group)
+{
+    atomic_fetch_add(&group->wake_count, 1);
+    (void)group_each_ring(group, wake_ring, NULL);
+    wake_fd_sleepers(group);
+    if (group->config.select != RING_SELECT_THREAD_LOCAL)
+        return;
+    for (int i = 0; i < atomic_load(&group->rings_used); i++) {
+        struct ring *ring = group_ring(group, i);
+        if (ring && atomic_load(&ring->entering) > 0 && atomic_load(&ring->local))
+            local_ring_bell(ring);
+    }
+}
+
+void ring_group_wake(struct ring_group *group)
+{
+    group_wake_sleepers(group);
+}
+
+/* ------------------------------------------------------ poll descriptors */
+
+int group_watch_ring(struct ring_group *group, struct ring *ring)
+{
+    struct epoll_event event = {.events = EPOLLIN};
+    if (group->epoll_fd < 0 || !ring->backend)
+        return 0;
+    if (epoll_ctl(group->epoll_fd, EPOLL_CTL_ADD, group->ops->fd(ring->backend), &event) < 0 &&
+        errno != EEXIST)
+        return -errno;
+    return 0;
+}
+
+/* The epoll descriptor over all shared rings, made on first use. */
+static int epoll_fd(struct ring_group *group)
+{
+    pthread_mutex_lock(&group->rings_lock);
+    int rc = group->epoll_fd;
+    if (rc < 0) {
+        rc = epoll_create1(EPOLL_CLOEXEC);
+        rc = rc < 0 ? -errno : rc;
+        group->epoll_fd = rc < 0 ? -1 : rc;
+        for (int i = 0; rc >= 0 && i < atomic_load(&group->rings_used); i++) {
+            struct ring *ring = group_ring(group, i);
+            int watched = ring && !atomic_load(&ring->local) ? group_watch_ring(group, ring) : 0;
+            if (watched < 0) {
+                close(group->epoll_fd);
+                group->epoll_fd = -1;
+                rc = watched;
+            }
+        }
+    }
+    pthread_mutex_unlock(&group->rings_lock);
+    return rc;
+}
+
+static void arm_bell(struct ring *ring)
+{
+    if (ring->bell_armed || !ring_make_room(ring, 1))
+        return;
+    ring->group->ops->push_bell(ring->backend, ring->bell_fd);
+    ring->group->ops->publish(ring->backend);
+    ring->bell_armed = true;
+}
+
+static int local_poll_fd(struct ring_group *group)
+{
+    struct ring *ring;
+    int rc = local_ring(group, true, &ring);
+    if (rc < 0)
+        return rc;
+    if (ring->notify_fd >= 0)
+        return ring->notify_fd;
+    int fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK); /* readable: what completed before is still to be seen */
+    if (fd < 0)
+        return -errno;
+    rc = group->ops->notify(ring->backend, fd);
+    if (rc < 0) {
+        close(fd);
+        return rc;
+    }
+    ring->notify_fd = fd;
+    arm_bell(ring);
+    ring_stamp(ring);
+    (void)group->ops->submit(ring->backend);
+    return fd;
+}
+
+int ring_group_poll_fd(struct ring_group *group)
+{
+    if (group->config.select == RING_SELECT_THREAD_LOCAL)
+        return local_poll_fd(group);
+    int fd = epoll_fd(group);
+    if (fd < 0)
+        return fd;
+    atomic_store(&group->poll_fd_used, true);
+    (void)group_flush_dirty(group);
+    return fd;
+}
+
+/* -------------------------------------------------------------------- sleep */
+
+struct sleep_plan {
+    struct ring_group *group;
+    struct ring *rings[POLL_RINGS_MAX];
+    int count; /* rings with work; more than POLL_RINGS_MAX: not all are listed */
+    bool ready;
+};
+
+/* Take a ring that has been found idle many times out of the bitmap. */
+static bool leave_bitmap(struct ring *ring)
+{
+    bool left = false;
+    ring_lock(ring);
+    if (ring->idle_scans++ >= IDLE_SCANS && ring_pending(ring) == 0 && !ring->dirty && ring->timer_ns == 0 &&
+        !ring->doorbell && !ring_is_ready(ring)) {
+        ring->active = false;
+        atomic_fetch_and(&ring->group->active[ring->index / BITMAP_BITS],
+                         ~(UINT64_C(1) << (ring->index % BITMAP_BITS)));
+        left = true;
+    }
+    ring_unlock(ring);
+    return left;
+}
+
+static int plan_ring(struct ring *ring, void *context)
+{
+    struct sleep_plan *plan = context;
+    if (ring_is_ready(ring))
+        plan->ready = true;
+    if (ring_pending(ring) == 0 && (ring->local || leave_bitmap(ring)))
+        return 0;
+    if (plan->count < POLL_RINGS_MAX)
+        plan->rings[plan->count] = ring;
+    plan->count++;
+    return 0;
+}
+
+/*
+ * Wait for a quarter of what is in the kernel rather than for one: fewer wake-ups for the same work. For no
+ * longer than a quarter of the latency, the time in which that many complete when they come evenly.
+ */
+static struct backend_wait coalesced(const struct ring *ring, int64_t timeout_ns)
+{
+    int in_kernel = atomic_load_explicit(&ring->storage_in_kernel, memory_order_relaxed);
+    struct backend_wait wait = {.min_events = 1, .timeout_ns = timeout_ns};
+    if (in_kernel >= 8) {
+        wait.min_events = (unsigned)in_kernel / 4;
+        wait.min_wait_ns = ring->latency_ns / 4;
+    }
+    return wait;
+}
+
+/* With the lock: everything that could be in the kernel goes there before we sleep. */
+static void prepare_ring(struct ring *ring)
+{
+    if (ring->queued[0].head && ring->unsure > 0)
+        ring_verify_classes(ring);
+    ring_dispatch_queued(ring);
+    if (ring->local)
+        arm_bell(ring);
+    if (ring->dirty) {
+        ring->dirty = false;
+        atomic_fetch_and(&ring->group->dirty[ring->index / BITMAP_BITS],
+                         ~(UINT64_C(1) << (ring->index % BITMAP_BITS)));
+    }
+    ring_stamp(ring);
+}
+
+static int64_t shorter(int64_t a_ns, int64_t b_ns)
+{
+    return a_ns < 0 || b_ns < a_ns ? b_ns : a_ns;
+}
+
+static int sleep_on_ring(struct ring *ring, int64_t timeout_ns, uint64_t wakes)
+{
+    struct ring_group *group = ring->group;
+    ring_lock(ring);
+    prepare_ring(ring);
+    atomic_fetch_add(&ring->entering, 1);
+    struct backend_wait wait = coalesced(ring, ring->stop_owed ? shorter(timeout_ns, RETRY_NS) : timeout_ns);
+    ring_unlock(ring);
+    int rc = 0;
+    if (atomic_load(&group->wake_count) == wakes && !atomic_load(&ring->has_done))
+        rc = group->ops->wait(ring->backend, &wait);
+    atomic_fetch_sub(&ring->entering, 1);
+    if (rc == -EAGAIN || rc == -EBUSY) { /* the kernel is short of memory, or its completions of room */
+        struct timespec pause = {.tv_nsec = RETRY_NS};
+        nanosleep(&pause, NULL);
+        rc = 0;
+    }
+    return rc == -ETIME ? rc : 0;
+}
+
+/* Register for the wake descriptor. False: there is none. */
+static bool join_fd_sleepers(struct ring_group *group, uint64_t *ret_wakes)
+{
+    pthread_mutex_lock(&group->sleep_lock);
+    if (group->wake_fd < 0)
+        group->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    group->fd_sleepers++;
+    *ret_wakes = group->fd_wakes;
+    bool usable = group->wake_fd >= 0;
+    pthread_mutex_unlock(&group->sleep_lock);
+    return usable;
+}
+
+/* The last of those who were there at a wake clears the descriptor: until then it stays readable for the
+ * others. */
+static void leave_fd_sleepers(struct ring_group *group, uint64_t wakes_before)
+{
+    uint64_t rung;
+    pthread_mutex_lock(&group->sleep_lock);
+    group->fd_sleepers--;
+    if (group->wake_fd_full && wakes_before != group->fd_wakes && --group->fd_unacknowledged == 0) {
+        (void)!read(group->wake_fd, &rung, sizeof(rung));
+        group->wake_fd_full = false;
+    }
+    pthread_mutex_unlock(&group->sleep_lock);
+}
+
+static int sleep_on_fds(struct sleep_plan *plan, int64_t timeout_ns, uint64_t wakes)
+{
+    struct ring_group *group = plan->group;
+    struct pollfd fds[POLL_RINGS_MAX + 1];
+    nfds_t count = 0;
+    int listed = plan->count < POLL_RINGS_MAX ? plan->count : POLL_RINGS_MAX;
+    for (int i = 0; i < listed; i++) {
+        struct ring *ring = plan->rings[i];
+        ring_lock(ring);
+        prepare_ring(ring);
+        if (ring->stop_owed)
+            timeout_ns = shorter(timeout_ns, RETRY_NS);
+        ring_unlock(ring);
+        ring_hand_over(ring);
+        fds[count++] = (struct pollfd){.fd = group->ops->fd(ring->backend), .events = POLLIN};
+    }
+    if (plan->count > POLL_RINGS_MAX) {
+        (void)group_flush_dirty(group);
+        int fd = epoll_fd(group);
+        fds[0] = (struct pollfd){.fd = fd, .events = POLLIN}; /* a negative descriptor is passed over */
+        if (fd < 0)
+            timeout_ns = shorter(timeout_ns, NO_WAKE_FD_NS);
+    }
+    uint64_t fd_wakes;
+    if (!join_fd_sleepers(group, &fd_wakes))
+        timeout_ns = shorter(timeout_ns, NO_WAKE_FD_NS);
+    fds[count++] = (struct pollfd){.fd = group->wake_fd, .events = POLLIN};
+    int rc = 1;
+    if (atomic_load(&group->wake_count) == wakes) {
+        struct timespec limit = {.tv_sec = timeout_ns / 1000000000, .tv_nsec = timeout_ns % 1000000000};
+        rc = ppoll(fds, count, timeout_ns < 0 ? NULL : &limit, NULL);
+    }
+    leave_fd_sleepers(group, fd_wakes);
+    return rc == 0 ? -ETIME : 0;
+}
+
+/* Sleep until something may have changed. -ETIME: the time passed; -ENODATA: nothing to wait for. */
+static int group_sleep(struct ring_group *group, int64_t timeout_ns, const uint64_t *idle_since)
+{
+    struct sleep_plan plan = {.group = group};
+    atomic_fetch_add(&group->sleepers, 1);
+    uint64_t wakes = idle_since ? *idle_since : atomic_load(&group->wake_count);
+    (void)group_each_ring(group, plan_ring, &plan);
+    int rc = 0;
+    if (plan.ready)
+        rc = 0;
+    else if (!idle_since && ring_group_pending(group) == 0)
+        rc = -ENODATA;
+    else if (plan.count == 1)
+        rc = sleep_on_ring(plan.rings[0], timeout_ns, wakes);
+    else
+        rc = sleep_on_fds(&plan, timeout_ns, wakes);
+    atomic_fetch_sub(&group->sleepers, 1);
+    return rc;
+}
+
+uint64_t ring_group_wakes(const struct ring_group *group)
+{
+    return atomic_load(&group->wake_count);
+}
+
+int ring_group_wait(struct ring_group *group, int64_t timeout_ns, const uint64_t *idle_since)
+{
+    if (timeout_ns == 0)
+        return ring_group_poll(group);
+    struct ring_thread *thread = group_enter_driving(group);
+    int ran = thread->frames ? group_serve_frames(group) : 0;
+    int64_t until_ns = timeout_ns > 0 ? ring_now_ns() + timeout_ns : 0, left_ns = timeout_ns;
+    for (int rc = 0; ran == 0;) {
+        ran = group_reap(group);
+        if (ran > 0 || rc < 0 || (idle_since && atomic_load(&group->wake_count) != *idle_since))
+            break;
+        if (timeout_ns > 0)
+            left_ns = until_ns - ring_now_ns();
+        rc = timeout_ns > 0 && left_ns <= 0 ? -ETIME : group_sleep(group, left_ns, idle_since);
+    }
+    (void)group_flush_dirty(group);
+    return ran;
+}

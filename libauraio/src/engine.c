@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/* An engine's life. */
+#include "engine.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+void engine_log(const auraio_engine_t *engine, auraio_log_level_t level, const char *message)
+{
+    if (engine->options.log)
+        engine->options.log(level, message, engine->options.log_user_data);
+}
+
+static void log_pool_misuse(void *context, const char *message)
+{
+    engine_log(context, AURAIO_LOG_ERROR, message);
+}
+
+/* The backend that option and environment ask for. 0, or a positive errno that error_int() was told about. */
+static int choose_backend(auraio_options_t *options)
+{
+    const char *asked = getenv("AURAIO_BACKEND");
+    if (options->backend == AURAIO_BACKEND_AUTO && asked && *asked) {
+        if (!strcmp(asked, "uring"))
+            options->backend = AURAIO_BACKEND_URING;
+        else if (!strcmp(asked, "threads"))
+            options->backend = AURAIO_BACKEND_THREADS;
+        else {
+            (void)error_int(EINVAL, "the environment variable AURAIO_BACKEND is neither uring nor threads", 0,
+                            0);
+            return EINVAL;
+        }
+    }
+    if (options->backend == AURAIO_BACKEND_THREADS) {
+        (void)error_int(EOPNOTSUPP, "this release has no threads backend: use AUTO or URING", 0, 0);
+        return EOPNOTSUPP;
+    }
+    return 0;
+}
+
+static int create_group(auraio_engine_t *engine, const struct topology *topology)
+{
+    const auraio_options_t *options = &engine->options;
+    struct ring_config config = {
+        .queue_depth = options->queue_depth,
+        .ring_count = options->ring_count,
+        .limit = options->initial_in_flight,
+        .max_pending = options->max_pending,
+        .select = (enum ring_select)options->ring_select,
+        .sqpoll = options->enable_sqpoll,
+        .sqpoll_idle_ms = options->sqpoll_idle_ms,
+        .observe = meter_observe,
+        .observe_context = engine,
+    };
+    return ring_group_create(&config, topology, &engine->group);
+}
+
+static int create_pool(auraio_engine_t *engine)
+{
+    struct pool_options options = {
+        .alignment = engine->options.buffer_alignment,
+        .abort_on_misuse = engine->options.debug_buffers,
+        .log = log_pool_misuse,
+        .log_ctx = engine,
+    };
+    return pool_create(&options, &engine->pool);
+}
+
+static void engine_free(auraio_engine_t *engine)
+{
+    ring_group_destroy(engine->group);
+    pool_destroy(engine->pool);
+    meter_free_all(engine);
+    free(engine);
+}
+
+auraio_engine_t *engine_create(const auraio_options_t *given, const struct topology *topology)
+{
+    auraio_options_t options;
+    if (options_complete(given, &options) || choose_backend(&options))
+        return NULL;
+    auraio_engine_t *engine = calloc(1, sizeof(*engine));
+    if (!engine)
+        return error_null(ENOMEM, "no memory for an engine", 0, 0);
+    engine->options = options;
+    int rc = create_group(engine, topology);
+    const char *reason = "io_uring is refused here: see kernel.io_uring_disabled, the seccomp profile of the "
+                         "container, RLIMIT_NOFILE and RLIMIT_MEMLOCK";
+    if (rc == 0) {
+        rc = create_pool(engine);
+        reason = "no memory for the buffer pool";
+    }
+    if (rc < 0) {
+        engine_log(engine, AURAIO_LOG_ERROR, reason);
+        engine_free(engine);
+        return error_null(-rc, reason, 0, 0);
+    }
+    return engine;
+}
+
+auraio_engine_t *auraio_create_with_options(const auraio_options_t *options)
+{
+    struct topology topology;
+    int rc = topology_read("", &topology);
+    if (rc < 0)
+        return error_null(-rc, "the CPUs of this process could not be read", 0, 0);
+    auraio_engine_t *engine = engine_create(options, &topology);
+    int error = errno;
+    topology_free(&topology);
+    errno = error;
+    return engine;
+}
+
+auraio_engine_t *auraio_create(void)
+{
+    return auraio_create_with_options(NULL);
+}
+
+void auraio_destroy(auraio_engine_t *engine)
+{
+    if (!engine)
+        return;
+    if (!ring_group_is_own(engine->group)) {
+        engine_free(engine);
+        return;
+    }
+    if (atomic_exchange(&engine->shut_down, true))
+        return; /* from a callback that runs because of the destroy under way */
+    ring_group_shut_down(engine->group);
+    if (ring_group_in_callback(engine->group))
+        engine->destroy_when_unwound = true;
+    else
+        engine_free(engine);
+}
+
+void engine_unwind(auraio_engine_t *engine)
+{
+    if (engine->destroy_when_unwound && !ring_group_in_callback(engine->group))
+        engine_free(engine);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The facade: validates at the public border, translates to the ring group and the pool, measures what
+ * completes, and converts errors. The conversion to -1/NULL and errno happens in error.c and nowhere else.
+ */
+#ifndef AURAIO_ENGINE_H
+#define AURAIO_ENGINE_H
+
+#include <auraio.h>
+#include <auraio-pool/pool.h>
+#include <auraio-ring/ring.h>
+
+#include <stdatomic.h>
+
+enum { ENGINE_RINGS_MAX = 1024 };
+
+struct meter;
+
+struct auraio_engine {
+    struct ring_group *group;
+    pool_t *pool;
+    auraio_options_t options;                         /* with defaults filled in */
+    _Atomic(struct meter *) meters[ENGINE_RINGS_MAX]; /* of rings that have completed something */
+    _Atomic int runners;                              /* threads in auraio_run() */
+    _Atomic bool stop_asked;
+    _Atomic bool shut_down;    /* auraio_destroy() was called */
+    bool destroy_when_unwound; /* ... from a callback */
+};
+
+/*
+ * Set errno and remember why, as a format with up to two numbers, for auraio_last_error(); @error is a
+ * positive errno. Return -1 and NULL.
+ */
+int error_int(int error, const char *format, long long a, long long b);
+void *error_null(int error, const char *format, long long a, long long b);
+/* Forget the reason of an earlier failure and describe @error by its name only. */
+const char *error_text(void);
+
+/* Errors that every call with an engine has; 0, or a positive errno with *ret_reason. */
+int engine_refuses(const auraio_engine_t *engine, const char **ret_reason);
+
+/* Complete @given into *ret_options. 0, or a positive errno that error_int() was told about. */
+int options_complete(const auraio_options_t *given, auraio_options_t *ret_options);
+
+/* A test's way in: create with a topology of its own. */
+auraio_engine_t *engine_create(const auraio_options_t *options, const struct topology *topology);
+
+void engine_log(const auraio_engine_t *engine, auraio_log_level_t level, const char *message);
+
+/* Observer of the ring group: context is the engine. */
+void meter_observe(void *context, int ring, const struct ring_sample *samples, int count, int64_t now_ns);
+void meter_free_all(auraio_engine_t *engine);
+
+/* Called when a public call that drove completions returns: destroys the engine if a callback asked for it.
+ */
+void engine_unwind(auraio_engine_t *engine);
+
+_Static_assert(sizeof(auraio_options_t) == AURAIO_OPTIONS_SIZE_0_1,
+               "grow only by taking from reserved, or at the end");
+_Static_assert((int)AURAIO_OP_SYNC_FILE_RANGE == (int)RING_OP_SYNC_FILE_RANGE, "opcodes are passed through");
+_Static_assert((int)AURAIO_SELECT_THREAD_LOCAL == (int)RING_SELECT_THREAD_LOCAL, "modes are passed through");
+_Static_assert((int)AURAIO_FEATURE_NUMA == (int)RING_FEATURE_NUMA, "features are passed through");
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* The public error convention. Reasons are kept as format and numbers: nothing is formatted until somebody
+ * asks. */
+#include "engine.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+struct reason {
+    const char *format;
+    long long a, b;
+    int error;
+    char text[256];
+};
+
+static __thread struct reason last;
+
+int error_int(int error, const char *format, long long a, long long b)
+{
+    last.format = format;
+    last.a = a;
+    last.b = b;
+    last.error = error;
+    errno = error;
+    return -1;
+}
+
+void *error_null(int error, const char *format, long long a, long long b)
+{
+    (void)error_int(error, format, a, b);
+    return NULL;
+}
+
+const char *auraio_last_error(void)
+{
+    if (!last.format)
+        return "";
+    int used = snprintf(last.text, sizeof(last.text), last.format, last.a, last.b);
+    if (used >= 0 && (size_t)used < sizeof(last.text))
+        snprintf(last.text + used, sizeof(last.text) - (size_t)used, " (%s)", strerrordesc_np(last.error));
+    return last.text;
+}
+
+int engine_refuses(const auraio_engine_t *engine, const char **ret_reason)
+{
+    if (!engine) {
+        *ret_reason = "engine is NULL";
+        return EINVAL;
+    }
+    if (!ring_group_is_own(engine->group)) {
+        *ret_reason = "the engine was inherited by fork(): destroy it here and create one in this process";
+        return EPERM;
+    }
+    return 0;
+}

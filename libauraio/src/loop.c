@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* Driving completions. */
+#include "engine.h"
+
+#include <errno.h>
+#include <time.h>
+
+static const int64_t ns_per_ms = 1000 * 1000;
+
+/* Counted for the whole of a public call: 0 or -1 with errno. */
+static int check(const auraio_engine_t *engine)
+{
+    const char *reason;
+    int error = engine_refuses(engine, &reason);
+    return error ? error_int(error, reason, 0, 0) : 0;
+}
+
+int auraio_get_poll_fd(const auraio_engine_t *engine)
+{
+    if (check(engine) < 0)
+        return -1;
+    int fd = ring_group_poll_fd(engine->group);
+    return fd < 0 ? error_int(-fd, "no poll descriptor could be made", 0, 0) : fd;
+}
+
+int auraio_poll(auraio_engine_t *engine)
+{
+    if (!engine)
+        return 0;
+    if (check(engine) < 0)
+        return -1;
+    int completed = ring_group_poll(engine->group);
+    engine_unwind(engine);
+    return completed;
+}
+
+int auraio_wait(auraio_engine_t *engine, int timeout_ms)
+{
+    if (check(engine) < 0)
+        return -1;
+    int completed = ring_group_wait(engine->group, timeout_ms < 0 ? -1 : timeout_ms * ns_per_ms, NULL);
+    engine_unwind(engine);
+    return completed;
+}
+
+/* Sleep for work until a stop or a destroy. */
+static void run_until_stopped(auraio_engine_t *engine)
+{
+    for (;;) {
+        uint64_t wakes = ring_group_wakes(engine->group);
+        if (atomic_load(&engine->stop_asked) || atomic_load(&engine->shut_down))
+            return;
+        (void)ring_group_wait(engine->group, -1, &wakes);
+    }
+}
+
+void auraio_run(auraio_engine_t *engine)
+{
+    if (check(engine) < 0)
+        return;
+    atomic_fetch_add(&engine->runners, 1);
+    run_until_stopped(engine);
+    while (!atomic_load(&engine->shut_down) && ring_group_pending(engine->group) > 0)
+        (void)ring_group_wait(engine->group, -1, NULL);
+    if (atomic_fetch_sub(&engine->runners, 1) == 1)
+        atomic_store(&engine->stop_asked, false); /* one stop ends every run there is */
+    engine_unwind(engine);
+}
+
+void auraio_stop(auraio_engine_t *engine)
+{
+    if (check(engine) < 0)
+        return;
+    atomic_store(&engine->stop_asked, true);
+    ring_group_wake(engine->group);
+}
+
+static int64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+int auraio_drain(auraio_engine_t *engine, int timeout_ms)
+{
+    if (check(engine) < 0)
+        return -1;
+    int completed = 0;
+    if (timeout_ms == 0) {
+        completed = ring_group_poll(engine->group);
+        engine_unwind(engine);
+        return completed;
+    }
+    int64_t until_ns = timeout_ms > 0 ? now_ns() + timeout_ms * ns_per_ms : 0, left_ns = -1;
+    while (ring_group_pending(engine->group) > 0 && !engine->destroy_when_unwound) {
+        if (timeout_ms > 0 && (left_ns = until_ns - now_ns()) <= 0)
+            break;
+        completed += ring_group_wait(engine->group, left_ns, NULL);
+    }
+    bool timed_out = !engine->destroy_when_unwound && ring_group_pending(engine->group) > 0;
+    engine_unwind(engine);
+    if (timed_out)
+        return error_int(ETIMEDOUT, "operations are still pending after %lld ms; %lld completed", timeout_ms,
+                         completed);
+    return completed;
+}
+
+int auraio_flush(auraio_engine_t *engine)
+{
+    return check(engine) < 0 ? -1 : ring_group_flush(engine->group);
+}

@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The one submit path. Every public form fills a struct ring_op; check_op() refuses what is wrong with it,
+ * and ring_group_submit() accepts the rest.
+ */
+#include "engine.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { BATCH_ON_STACK = 32, BUFFERS_MAX = 16384 };
+
+struct refusal {
+    int error; /* positive */
+    const char *format;
+    long long value;
+};
+
+static const struct refusal accepted = {0};
+
+static struct refusal refusal(const char *format, long long value)
+{
+    return (struct refusal){.error = EINVAL, .format = format, .value = value};
+}
+
+/* ---------------------------------------------------------------- checks */
+
+static struct refusal check_transfer(const struct ring_op *op)
+{
+    if (op->len == 0)
+        return refusal("len is 0: transfer at least one byte", 0);
+    if (op->len > SSIZE_MAX)
+        return refusal("len is negative as a ssize_t", 0);
+    if (op->offset < -1)
+        return refusal("offset is %lld: give a position, or -1 for the file's own", op->offset);
+    if (!(op->flags & RING_OP_FIXED) && !op->u.addr)
+        return refusal("the buffer is NULL (a registered buffer with a negative index is NULL too)", 0);
+    return accepted;
+}
+
+static struct refusal check_vectored(const struct ring_op *op)
+{
+    if (!op->u.iov)
+        return refusal("iov is NULL", 0);
+    if ((int64_t)op->len < 1 || op->len > IOV_MAX)
+        return refusal("iovcnt is %lld: it goes from 1 to IOV_MAX (1024)", (long long)op->len);
+    if (op->offset < -1)
+        return refusal("offset is %lld: give a position, or -1 for the file's own", op->offset);
+    return accepted;
+}
+
+static struct refusal check_path(const struct ring_op *op)
+{
+    if (!op->u.path)
+        return refusal("path is NULL", 0);
+    if (op->opcode == RING_OP_STATX && !op->statx)
+        return refusal("statx is NULL", 0);
+    return accepted;
+}
+
+static struct refusal check_range(const struct ring_op *op)
+{
+    if (op->offset < 0)
+        return refusal("offset is %lld: give a position in the file", op->offset);
+    if (op->opcode == RING_OP_FALLOCATE && (op->len == 0 || op->len > INT64_MAX))
+        return refusal("len is %lld: allocate at least one byte", (long long)op->len);
+    if (op->opcode == RING_OP_SYNC_FILE_RANGE && op->len > UINT32_MAX)
+        return refusal("len is %lld: sync at most 4 GiB - 1 at a time, or 0 for the rest of the file",
+                       (long long)op->len);
+    return accepted;
+}
+
+static struct refusal check_op(const struct ring_op *op)
+{
+    bool at_path = op->opcode == RING_OP_OPENAT || op->opcode == RING_OP_STATX;
+    if (op->fd < 0 && !at_path)
+        return refusal("fd is %lld: it is not an open file", op->fd);
+    switch (op->opcode) {
+    case RING_OP_READ:
+    case RING_OP_WRITE:
+        return check_transfer(op);
+    case RING_OP_READV:
+    case RING_OP_WRITEV:
+        return check_vectored(op);
+    case RING_OP_FSYNC:
+        if (op->sys_flags & ~AURAIO_FSYNC_DATASYNC)
+            return refusal("fsync flags are %lld: see auraio_fsync_flags_t", op->sys_flags);
+        return accepted;
+    case RING_OP_OPENAT:
+    case RING_OP_STATX:
+        return check_path(op);
+    case RING_OP_CLOSE:
+        return accepted;
+    case RING_OP_FALLOCATE:
+    case RING_OP_FTRUNCATE:
+    case RING_OP_SYNC_FILE_RANGE:
+        return check_range(op);
+    default:
+        return refusal("opcode is %lld: see auraio_opcode_t", op->opcode);
+    }
+}
+
+static struct refusal check_engine(const auraio_engine_t *engine)
+{
+    struct refusal result = accepted;
+    result.error = engine_refuses(engine, &result.format);
+    if (!result.error && atomic_load_explicit(&engine->shut_down, memory_order_relaxed))
+        result = (struct refusal){.error = ESHUTDOWN, .format = "the engine is being destroyed"};
+    return result;
+}
+
+/* What the rings refused, in words. */
+static struct refusal refused_by_rings(const auraio_engine_t *engine, int error)
+{
+    switch (error) {
+    case EAGAIN:
+        return (struct refusal){error, "%lld operations are pending, which is max_pending: wait for some",
+                                engine->options.max_pending};
+    case ENOENT:
+        return (struct refusal){error, "no buffers are registered: call auraio_register_buffers() first", 0};
+    case EOVERFLOW:
+        return (struct refusal){error, "offset + len is outside of the registered buffer", 0};
+    case EBUSY:
+        return (struct refusal){error, "the registered buffers are being unregistered", 0};
+    case EINVAL:
+        return (struct refusal){error, "there is no registered buffer of that index", 0};
+    case ESHUTDOWN:
+        return (struct refusal){error, "the engine is being destroyed", 0};
+    default:
+        return (struct refusal){error, "no ring or request slot could be made for the operation", 0};
+    }
+}
+
+/* -------------------------------------------------------------- the path */
+
+static auraio_request_t *submit_op(auraio_engine_t *engine, const struct ring_op *op)
+{
+    struct refusal refused = check_engine(engine);
+    if (!refused.error)
+        refused = check_op(op);
+    if (!refused.error) {
+        ring_handle_t handle;
+        int error;
+        if (ring_group_submit(engine->group, op, 1, &handle, &error) == 1)
+            return (auraio_request_t *)(uintptr_t)handle;
+        refused = refused_by_rings(engine, -error);
+    }
+    return error_null(refused.error, refused.format, refused.value, 0);
+}
+
+/* Translate the buffer argument. False: unknown type. */
+static bool set_buffer(struct ring_op *op, auraio_buf_t buf)
+{
+    if (buf.type == AURAIO_BUF_UNREGISTERED) {
+        op->u.addr = buf.u.ptr;
+        return true;
+    }
+    op->flags |= RING_OP_FIXED;
+    op->u.buffer_offset = buf.u.fixed.offset;
+    op->buf_index = (uint16_t)buf.u.fixed.index;
+    return buf.type == AURAIO_BUF_REGISTERED && buf.u.fixed.index >= 0 && buf.u.fixed.index < BUFFERS_MAX;
+}
+
+static auraio_request_t *submit_transfer(auraio_engine_t *engine, enum ring_opcode opcode, int fd,
+                                         auraio_buf_t buf, size_t len, off_t offset,
+                                         auraio_callback_t callback, void *user_data)
+{
+    struct ring_op op = {.opcode = (uint8_t)opcode,
+                         .fd = fd,
+                         .len = len,
+                         .offset = offset,
+                         .callback = callback,
+                         .user_data = user_data};
+    if (!set_buffer(&op, buf))
+        return error_null(EINVAL, "the buffer's type is %lld, its index %lld: see auraio_buf_t",
+                          (long long)buf.type, buf.u.fixed.index);
+    return submit_op(engine, &op);
+}
+
+auraio_request_t *auraio_read(auraio_engine_t *engine, int fd, auraio_buf_t buf, size_t len, off_t offset,
+                              auraio_callback_t callback, void *user_data)
+{
+    return submit_transfer(engine, RING_OP_READ, fd, buf, len, offset, callback, user_data);
+}
+
+auraio_request_t *auraio_write(auraio_engine_t *engine, int fd, auraio_buf_t buf, size_t len, off_t offset,
+                               auraio_callback_t callback, void *user_data)
+{
+    return submit_transfer(engine, RING_OP_WRITE, fd, buf, len, offset, callback, user_data);
+}
+
+auraio_request_t *auraio_readv(auraio_engine_t *engine, int fd, const struct iovec *iov, int iovcnt,
+                               off_t offset, auraio_callback_t callback, void *user_data)
+{
+    struct ring_op op = {.opcode = RING_OP_READV,
+                         .fd = fd,
+                         .u.iov = iov,
+                         .len = (uint64_t)iovcnt,
+                         .offset = offset,
+                         .callback = callback,
+                         .user_data = user_data};
+    return submit_op(engine, &op);
+}
+
+auraio_request_t *auraio_writev(auraio_engine_t *engine, int fd, const struct iovec *iov, int iovcnt,
+                                off_t offset, auraio_callback_t callback, void *user_data)
+{
+    struct ring_op op = {.opcode = RING_OP_WRITEV,
+                         .fd = fd,
+                         .u.iov = iov,
+                         .len = (uint64_t)iovcnt,
+                         .offset = offset,
+                         .callback = callback,
+                         .user_data = user_data};
+    return submit_op(engine, &op);
+}
+
+auraio_request_t *auraio_fsync_ex(auraio_engine_t *engine, int fd, auraio_fsync_flags_t flags,
+                                  auraio_callback_t callback, void *user_data)
+{
+    struct ring_op op = {.opcode = RING_OP_FSYNC,
+                         .fd = fd,
+                         .sys_flags = (int)flags,
+                         .callback = callback,
+                         .user_data = user_data};
+    return submit_op(engine, &op);
+}
+
+auraio_request_t *auraio_fsync(auraio_engine_t *engine, int fd, auraio_callback_t callback, void *user_data)
+{
+    return auraio_fsync_ex(engine, fd, AURAIO_FSYNC_DEFAULT, callback, user_data);
+}
+
+auraio_request_t *auraio_openat(auraio_engine_t *engine, int dirfd, const char *path, int flags, mode_t mode,
+                                auraio_callback_t callback, void *user_data)
+{
+    struct ring_op op = {.opcode = RING_OP_OPENAT,
+                         .fd = dirfd,
+                         .u.path = path,
+                         .sys_flags = flags,
+                         .mode = mode,
+                         .callback = callback,
+                         .user_data = user_data};
+    return submit_op(engine, &op);
+}
+
+auraio_request_t *auraio_close(auraio_engine_t *engine, int fd, auraio_callback_t callback, void *user_data)
+{
+    struct ring_op op = {.opcode = RING_OP_CLOSE, .fd = fd, .callback = callback, .user_data = user_data};
+    return submit_op(engine, &op);
+}
+
+auraio_request_t *auraio_statx(auraio_engine_t *engine, int dirfd, const char *path, int flags, unsigned mask,
+                               struct statx *statxbuf, auraio_callback_t callback, void *user_data)
+{
+    struct ring_op op = {.opcode = RING_OP_STATX,
+                         .fd = dirfd,
+                         .u.path = path,
+                         .sys_flags = flags,
+                         .mask = mask,
+                         .statx = statxbuf,
+                         .callback = callback,
+                         .user_data = user_data};
+    return submit_op(engine, &op);
+}
+
+auraio_request_t *auraio_fallocate(auraio_engine_t *engine, int fd, int mode, off_t offset, off_t len,
+                                   auraio_callback_t callback, void *user_data)
+{
+    struct ring_op op = {.opcode = RING_OP_FALLOCATE,
+                         .fd = fd,
+                         .sys_flags = mode,
+                         .offset = offset,
+                         .len = (uint64_t)len,
+                         .callback = callback,
+                         .user_data = user_data};
+    return submit_op(engine, &op);
+}
+
+auraio_request_t *auraio_ftruncate(auraio_engine_t *engine, int fd, off_t length, auraio_callback_t callback,
+                                   void *user_data)
+{
+    struct ring_op op = {.opcode = RING_OP_FTRUNCATE,
+                         .fd = fd,
+                         .offset = length,
+                         .callback = callback,
+                         .user_data = user_data};
+    return submit_op(engine, &op);
+}
+
+auraio_request_t *auraio_sync_file_range(auraio_engine_t *engine, int fd, off_t offset, off_t len,
+                                         unsigned flags, auraio_callback_t callback, void *user_data)
+{
+    struct ring_op op = {.opcode = RING_OP_SYNC_FILE_RANGE,
+                         .fd = fd,
+                         .offset = offset,
+                         .len = (uint64_t)len,
+                         .sys_flags = (int)flags,
+                         .callback = callback,
+                         .user_data = user_data};
+    return submit_op(engine, &op);
+}
+
+/* --------------------------------------------------------- the descriptor */
+
+/* Whether bytes @from to @to of @bytes are zero. */
+static bool is_zero(const void *bytes, size_t from, size_t to)
+{
+    const unsigned char *byte = bytes;
+    for (size_t i = from; i < to; i++)
+        if (byte[i])
+            return false;
+    return true;
+}
+
+/* The caller's version of the descriptor as this library's. */
+static struct refusal read_version(const auraio_op_t *given, auraio_op_t *op)
+{
+    size_t size = given->struct_size, known = sizeof(*op);
+    if (size < offsetof(auraio_op_t, iov) || size > 65536)
+        return refusal("op.struct_size is %lld: make the descriptor with auraio_op()", (long long)size);
+    if (size > known && !is_zero(given, known, size))
+        return refusal("op has a field set that this library does not know (struct_size %lld)",
+                       (long long)size);
+    memset(op, 0, sizeof(*op));
+    memcpy(op, given, size < known ? size : known);
+    if (!is_zero(op->reserved, 0, sizeof(op->reserved)))
+        return refusal("op.reserved is set: keep it zero", 0);
+    return accepted;
+}
+
+static bool is_vectored(auraio_opcode_t opcode)
+{
+    return opcode == AURAIO_OP_READV || opcode == AURAIO_OP_WRITEV;
+}
+
+static struct refusal translate(const auraio_op_t *given, auraio_callback_t callback, void *user_data,
+                                struct ring_op *ret_op)
+{
+    auraio_op_t op;
+    struct refusal refused = read_version(given, &op);
+    if (refused.error)
+        return refused;
+    if ((unsigned)op.opcode >= RING_OP_COUNT)
+        return refusal("opcode is %lld: see auraio_opcode_t", (long long)op.opcode);
+    if (op.flags & ~(unsigned)(AURAIO_OP_LINK | AURAIO_OP_STRICT))
+        return refusal("op.flags is %lld: see AURAIO_OP_LINK and AURAIO_OP_STRICT", op.flags);
+    *ret_op = (struct ring_op){
+        .opcode = (uint8_t)op.opcode,
+        .flags = (uint8_t)((op.flags & AURAIO_OP_LINK ? RING_OP_LINKED : 0u) |
+                           (op.flags & AURAIO_OP_STRICT ? RING_OP_STRICT : 0u)),
+        .fd = op.fd,
+        .len = op.len,
+        .offset = op.offset,
+        .rw_flags = op.rw_flags,
+        .sys_flags = op.sys_flags,
+        .statx = op.statx,
+        .mode = op.mode,
+        .mask = op.mask,
+        .timeout_ns = op.timeout_ns,
+        .callback = op.callback ? op.callback : callback,
+        .user_data = op.callback ? op.user_data : user_data,
+    };
+    if (op.opcode == AURAIO_OP_READ || op.opcode == AURAIO_OP_WRITE) {
+        if (!set_buffer(ret_op, op.buf))
+            return refusal("the buffer's type or index is unknown: see auraio_buf_t (type %lld)",
+                           (long long)op.buf.type);
+    } else if (is_vectored(op.opcode)) {
+        ret_op->u.iov = op.iov;
+        ret_op->len = (uint64_t)op.iovcnt;
+    } else {
+        ret_op->u.path = op.path;
+    }
+    if (op.opcode <= AURAIO_OP_WRITEV)
+        ret_op->sys_flags = 0;
+    else if (op.rw_flags)
+        return refusal("op.rw_flags is %lld: it goes with reads and writes only", op.rw_flags);
+    return check_op(ret_op);
+}
+
+auraio_request_t *auraio_submit(auraio_engine_t *engine, const auraio_op_t *op, auraio_callback_t callback,
+                                void *user_data)
+{
+    struct ring_op translated;
+    if (!op)
+        return error_null(EINVAL, "op is NULL", 0, 0);
+    struct refusal refused = translate(op, callback, user_data, &translated);
+    if (!refused.error && op->flags & AURAIO_OP_LINK)
+        refused =
+            refusal("AURAIO_OP_LINK on a single operation: submit the chain with auraio_submit_batch()", 0);
+    if (refused.error)
+        return error_null(refused.error, refused.format, refused.value, 0);
+    return submit_op(engine, &translated);
+}
+
+/* Translate the batch. Returns how many operations, from the first on and in whole chains, are in order. */
+static int translate_batch(const auraio_op_t *ops, int count, auraio_callback_t callback, void *user_data,
+                           struct ring_op *translated, struct refusal *ret_refused)
+{
+    int chain_start = 0;
+    const char *at = (const char *)ops;
+    for (int i = 0; i < count; i++, at += ops->struct_size) {
+        const auraio_op_t *op = (const auraio_op_t *)(const void *)at;
+        *ret_refused = op->struct_size == ops->struct_size
+                           ? translate(op, callback, user_data, &translated[i])
+                           : refusal("ops[%lld].struct_size differs from that of the first", i);
+        if (!ret_refused->error && i == count - 1 && translated[i].flags & RING_OP_LINKED)
+            *ret_refused = refusal("ops[%lld], the last, has AURAIO_OP_LINK: nothing follows it", i);
+        if (ret_refused->error)
+            return chain_start;
+        if (!(translated[i].flags & RING_OP_LINKED))
+            chain_start = i + 1;
+    }
+    return count;
+}
+
+static int submit_translated(auraio_engine_t *engine, const auraio_op_t *ops, int count,
+                             auraio_callback_t callback, void *user_data, ring_handle_t *handles,
+                             struct ring_op *translated)
+{
+    struct refusal refused = accepted;
+    int ready = translate_batch(ops, count, callback, user_data, translated, &refused), error = 0;
+    int taken = ready > 0 ? ring_group_submit(engine->group, translated, ready, handles, &error) : 0;
+    if (taken < ready)
+        refused = refused_by_rings(engine, -error);
+    if (refused.error)
+        (void)error_int(refused.error, refused.format, refused.value, 0);
+    return taken > 0 ? taken : -1;
+}
+
+int auraio_submit_batch(auraio_engine_t *engine, const auraio_op_t *ops, int count,
+                        auraio_callback_t callback, void *user_data, auraio_request_t **requests)
+{
+    struct refusal refused = check_engine(engine);
+    if (!refused.error && !ops)
+        refused = refusal("ops is NULL", 0);
+    if (!refused.error && (count < 1 || count > engine->options.queue_depth))
+        refused = refusal("count is %lld: it goes from 1 to queue_depth", count);
+    if (refused.error)
+        return error_int(refused.error, refused.format, refused.value, 0);
+    struct ring_op few[BATCH_ON_STACK], *translated = few;
+    ring_handle_t few_handles[BATCH_ON_STACK], *handles = few_handles;
+    if (count > BATCH_ON_STACK) {
+        translated = malloc((size_t)count * (sizeof(*translated) + sizeof(*handles)));
+        if (!translated)
+            return error_int(ENOMEM, "no memory to translate %lld operations", count, 0);
+        handles = (ring_handle_t *)(void *)(translated + count);
+    }
+    int taken = submit_translated(engine, ops, count, callback, user_data, handles, translated);
+    for (int i = 0; requests && i < taken; i++)
+        requests[i] = (auraio_request_t *)(uintptr_t)handles[i];
+    int error = errno;
+    if (translated != few)
+        free(translated);
+    errno = error;
+    return taken;
+}

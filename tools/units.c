@@ -1,0 +1,71 @@
+/* units.c - see units.h. */
+#include "units.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HOUR_NS 3.6e12
+
+typedef struct unit {
+    const char *name;
+    double factor;
+} unit_t;
+
+bool units_parse_time(const char *text, int64_t *ret_ns)
+{
+    static const unit_t units[] = {{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}};
+    char *end;
+    errno = 0;
+    double value = strtod(text, &end);
+    if (end == text || errno != 0)
+        return false;
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        if (strcmp(end, units[i].name) != 0)
+            continue;
+        double ns = value * units[i].factor;
+        if (!(ns >= 1 && ns <= HOUR_NS)) /* also NaN */
+            return false;
+        *ret_ns = (int64_t)ns;
+        return true;
+    }
+    return false;
+}
+
+bool units_parse_number(const char *text, int64_t min, int64_t max, int64_t *ret_value)
+{
+    char *end;
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+    if (end == text || *end != '\0' || errno != 0 || value < min || value > max)
+        return false;
+    *ret_value = value;
+    return true;
+}
+
+/* `value` in the largest unit it has at least one of. */
+static const char *scaled(char text[UNITS_TEXT], double value, const unit_t *units, int count)
+{
+    int i = count - 1;
+    while (i > 0 && value < units[i].factor * 0.9995)
+        i--;
+    double number = value / units[i].factor;
+    int digits = units[i].factor <= 1 || number >= 99.95 ? 0 : number >= 9.995 ? 1 : 2;
+    snprintf(text, UNITS_TEXT, "%.*f%s", digits, number, units[i].name);
+    return text;
+}
+
+const char *units_time(char text[UNITS_TEXT], int64_t ns)
+{
+    static const unit_t units[] = {{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}};
+    if (ns < 0)
+        return "-";
+    return scaled(text, (double)ns, units, 4);
+}
+
+const char *units_count(char text[UNITS_TEXT], double count)
+{
+    static const unit_t units[] = {{"", 1}, {"k", 1e3}, {"M", 1e6}, {"G", 1e9}};
+    return scaled(text, count, units, 4);
+}
