@@ -233,9 +233,14 @@ Test(batch, a_chain_is_accepted_as_a_whole_or_not_at_all)
     check_is(tally.calls, 4);
 }
 
-Test(batch, a_link_on_the_last_operation_is_refused)
+Test(batch, a_link_on_the_last_operation_is_refused_with_its_chain)
 {
-    ops[1].flags = AURAIO_OP_LINK;
-    check_fails(auraio_submit_batch(engine, ops, 2, tally_record, &tally, NULL), EINVAL);
+    ops[1].flags = ops[2].flags = AURAIO_OP_LINK;
+    errno = 0;
+    check_is(auraio_submit_batch(engine, ops, 3, tally_record, &tally, NULL), 1);
+    check_is(errno, EINVAL);
+    check_is(auraio_drain(engine, PATIENCE_MS), 1);
+    check_fails(auraio_submit_batch(engine, ops + 1, 2, tally_record, &tally, NULL), EINVAL);
     check_is(auraio_drain(engine, PATIENCE_MS), 0);
+    check_is(tally.calls, 1);
 }

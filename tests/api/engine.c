@@ -151,7 +151,7 @@ Test(backend, info_stops_at_the_callers_size)
 {
     auraio_engine_t *engine = engine_with(NULL);
     auraio_backend_info_t info;
-    const size_t known = offsetof(auraio_backend_info_t, rings_created);
+    const size_t known = offsetof(auraio_backend_info_t, reason);
     memset(&info, 0x5a, sizeof(info));
     info.struct_size = known;
     check_is(auraio_get_backend_info(engine, &info), 0);

@@ -117,6 +117,48 @@ Test(registered_files, unregistering_does_not_disturb_what_is_in_flight)
     pipe_close(pipe);
 }
 
+/* Operations on a file whose slot is about to change: a read, a vectored read and a sync. */
+static void submit_to_registered(int fd, char (*bufs)[BYTES], struct iovec *iov, outcome_t *outcomes)
+{
+    *iov = (struct iovec){bufs[1], BYTES};
+    check_accepted(auraio_read(engine, fd, auraio_buf(bufs[0]), BYTES, 0, outcome_record, &outcomes[0]));
+    check_accepted(auraio_readv(engine, fd, iov, 1, 0, outcome_record, &outcomes[1]));
+    check_accepted(auraio_fsync(engine, fd, outcome_record, &outcomes[2]));
+}
+
+static void expect_updates_do_not_disturb(bool driving, int replacement)
+{
+    const int fd = shifted_file(100);
+    for (int round = 0; round < 300; round++) {
+        char bufs[2][BYTES];
+        struct iovec iov;
+        outcome_t outcomes[3] = {0};
+        check_is(auraio_register_files(engine, &fd, 1), 0);
+        if (driving)
+            check_is(auraio_poll(engine), 0); /* then submissions may be held back until the next call */
+        submit_to_registered(fd, bufs, &iov, outcomes);
+        check_is(auraio_update_file(engine, 0, replacement), 0);
+        check_is(outcome_await(engine, &outcomes[0]), BYTES);
+        check_is(outcome_await(engine, &outcomes[1]), BYTES);
+        check_is(outcome_await(engine, &outcomes[2]), 0);
+        check_that(pattern_holds(bufs[0], BYTES, 100) && pattern_holds(bufs[1], BYTES, 100));
+        check_is(auraio_unregister_files(engine), 0);
+    }
+    close(fd);
+}
+
+Test(registered_files, clearing_a_slot_does_not_disturb_what_was_submitted_before)
+{
+    expect_updates_do_not_disturb(false, -1);
+    expect_updates_do_not_disturb(true, -1);
+}
+
+Test(registered_files, replacing_a_descriptor_does_not_disturb_what_was_submitted_before)
+{
+    expect_updates_do_not_disturb(false, file_fd);
+    expect_updates_do_not_disturb(true, file_fd);
+}
+
 Test(registered_files, registering_refuses_what_it_cannot_mean)
 {
     static int many[32769];

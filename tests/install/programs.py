@@ -34,10 +34,10 @@ def check_migrated(output):
 
 
 def main():
-    *stage_arguments, compiler = sys.argv[1:4], sys.argv[4:]
+    stage_arguments, compiler = sys.argv[1:4], sys.argv[4:]
     if not HOSTNAME.exists():
         staged.skip(f"{HOSTNAME}, which the quick start reads, is not there")
-    with staged.staged(*stage_arguments[0]) as stage:
+    with staged.staged(*stage_arguments) as stage:
         for linking in ("shared", "static"):
             if linking == "static":
                 # The linker takes a shared library when it finds both.

@@ -62,11 +62,12 @@ static bool result_is_plausible(const struct record *record)
     case PIPE_READ:
         return result == 1;
     default:
-        return result == 1 || result == -ETIMEDOUT;
+        return result == -ETIMEDOUT;
     }
 }
 
-static auraio_op_t make_operation(struct record *record, int submitter, int slot, int pipe_fd)
+/* Reads of `fed` get the byte each of them is sent, those of `empty` their deadline. */
+static auraio_op_t make_operation(struct record *record, int submitter, int slot, int fed, int empty)
 {
     auraio_op_t op = read_op(world.source, record->buf, BYTES, record->offset);
     switch (record->kind) {
@@ -90,9 +91,11 @@ static auraio_op_t make_operation(struct record *record, int submitter, int slot
         op.sys_flags = AURAIO_FSYNC_DATASYNC;
         break;
     case PIPE_READ:
+        op = read_op(fed, record->buf, 1, -1);
+        break;
     case DEADLINE_READ:
-        op = read_op(pipe_fd, record->buf, 1, -1);
-        op.timeout_ns = record->kind == DEADLINE_READ ? 500000 : 0;
+        op = read_op(empty, record->buf, 1, -1);
+        op.timeout_ns = 500000;
         break;
     default:
         break;
@@ -134,7 +137,7 @@ static void *submit_all(void *context)
     const int submitter = (int)(intptr_t)context;
     const int operations = is_instrumented() ? OPERATIONS_INSTRUMENTED : OPERATIONS;
     struct record *records = calloc(WINDOW, sizeof(*records));
-    const pipe_pair_t pipe = pipe_open(0);
+    const pipe_pair_t fed = pipe_open(0), empty = pipe_open(0);
     unsigned random = 12345u + (unsigned)submitter;
     require(records != NULL);
     for (int i = 0; i < operations; i++) {
@@ -146,16 +149,17 @@ static void *submit_all(void *context)
         *record = (struct record){.kind = (enum kind)((random >> 16) % KINDS)};
         record->offset = (off_t)((random >> 8) % BLOCKS) * BYTES;
         record->buf = world.memory + ((size_t)submitter * WINDOW + (size_t)slot) * BYTES;
-        const auraio_op_t op = make_operation(record, submitter, slot, pipe.read_fd);
+        const auraio_op_t op = make_operation(record, submitter, slot, fed.read_fd, empty.read_fd);
         auraio_request_t *req = submit_operation(record, op);
         atomic_fetch_add(&world.accepted, 1);
         atomic_store(&world.published[(random >> 20) % PUBLISHED], req);
         if (record->kind == PIPE_READ)
-            fd_write_all(pipe.write_fd, "x", 1);
+            fd_write_all(fed.write_fd, "x", 1); /* stays there when the read is cancelled: a pipe holds all */
     }
     for (int slot = 0; slot < WINDOW; slot++)
         finish_record(&records[slot]);
-    pipe_close(pipe);
+    pipe_close(fed);
+    pipe_close(empty);
     free(records);
     return NULL;
 }
@@ -185,7 +189,6 @@ static void *cancel_some(void *unused)
     return NULL;
 }
 
-/* A read of a pipe's byte may have been cancelled, so bytes may be left over; a pipe holds all of them. */
 static void *change_registrations(void *unused)
 {
     struct iovec iovs[SUBMITTERS];
