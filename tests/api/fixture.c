@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* What most tests of the interface start from: an engine with default options and a file of the pattern. */
+#include "fixture.h"
+
+#include <unistd.h>
+
+#include "files.h"
+#include "modes.h"
+
+auraio_engine_t *engine;
+int file_fd;
+
+void set_up(void)
+{
+    file_fd = file_of_pattern(FIXTURE_FILE_BYTES);
+    engine = engine_with(NULL);
+}
+
+void tear_down(void)
+{
+    auraio_destroy(engine);
+    close(file_fd);
+}

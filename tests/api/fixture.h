@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/** What most tests of the interface start from: an engine with default options and a file of the pattern. */
+#ifndef TEST_API_FIXTURE_H
+#define TEST_API_FIXTURE_H
+
+#include <auraio.h>
+
+enum { FIXTURE_FILE_BYTES = 1 << 20 };
+
+extern auraio_engine_t *engine;
+extern int file_fd;
+
+/** Criterion .init: create both. */
+void set_up(void);
+
+/** Criterion .fini: give both back. */
+void tear_down(void);
+
+#endif

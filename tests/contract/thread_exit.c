@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A thread that submits and ends loses none of its operations.
+ *
+ * The kernel fails what an ending thread has in flight: a buffered read that waits for the disk with EFAULT,
+ * a read that waits for a pipe with ECANCELED. None of that may reach a callback. The file is dropped from
+ * the page cache before each round, so that reads do wait.
+ */
+#include <auraio.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "files.h"
+#include "outcome.h"
+#include "process.h"
+
+enum { READS = 128, BYTES = 65536, PIPE_READS = 100, ROUNDS = 8 };
+
+static char (*bufs)[BYTES];
+static char bytes[PIPE_READS];
+static pipe_pair_t channel;
+static int file;
+
+static void set_up_file(void)
+{
+    bufs = calloc(READS, BYTES);
+    channel = pipe_open(0);
+    file = file_of_pattern((size_t)READS * BYTES);
+}
+
+static void tear_down_file(void)
+{
+    free(bufs);
+    pipe_close(channel);
+    close(file);
+}
+
+struct leaver {
+    auraio_engine_t *engine;
+    int accepted;
+    uint64_t timeout_ns;
+    tally_t tally;
+};
+
+static void *read_file_and_leave(void *context)
+{
+    struct leaver *leaver = context;
+    for (int i = 0; i < READS; i++)
+        leaver->accepted += auraio_read(leaver->engine, file, auraio_buf(bufs[i]), BYTES, (off_t)i * BYTES,
+                                        tally_record, &leaver->tally) != NULL;
+    return NULL;
+}
+
+static void *read_pipe_and_leave(void *context)
+{
+    struct leaver *leaver = context;
+    for (int i = 0; i < PIPE_READS; i++) {
+        auraio_op_t op = read_op(channel.read_fd, &bytes[i], 1, -1);
+        op.timeout_ns = leaver->timeout_ns;
+        leaver->accepted += auraio_submit(leaver->engine, &op, tally_record, &leaver->tally) != NULL;
+    }
+    return NULL;
+}
+
+static void submit_and_leave(void *(*body)(void *), struct leaver *leaver)
+{
+    pthread_t thread;
+    check_is(pthread_create(&thread, NULL, body, leaver), 0);
+    check_is(pthread_join(thread, NULL), 0);
+}
+
+/* Cold reads by threads that end at once, completed by this one. */
+static void expect_cold_reads_survive(const auraio_options_t *options)
+{
+    auraio_engine_t *engine = engine_with(options);
+    for (int round = 0; round < ROUNDS; round++) {
+        struct leaver leaver = {.engine = engine};
+        memset(bufs, 0, (size_t)READS * BYTES);
+        file_make_cold(file);
+        submit_and_leave(read_file_and_leave, &leaver);
+        check_is(leaver.accepted, READS);
+        check_that(drive_until(engine, &leaver.tally.calls, READS));
+        check_is(leaver.tally.failures, 0);
+        check_is(leaver.tally.bytes, READS * BYTES);
+        check_that(pattern_holds(bufs, (size_t)READS * BYTES, 0));
+    }
+    check_is(auraio_drain(engine, PATIENCE_MS), 0);
+    auraio_destroy(engine);
+}
+
+TestEveryMode(leaving_thread, loses_no_cold_read, .timeout = 120, .init = set_up_file,
+              .fini = tear_down_file)
+{
+    const auraio_options_t options = mode_options(*mode);
+    expect_cold_reads_survive(&options);
+}
+
+TestEveryMode(leaving_thread, loses_nothing_above_the_limit, .timeout = 120, .init = set_up_file,
+              .fini = tear_down_file)
+{
+    auraio_options_t options = mode_options(*mode);
+    options.queue_depth = 4;
+    expect_cold_reads_survive(&options);
+}
+
+TestEveryMode(leaving_thread, loses_no_read_of_a_pipe, .timeout = 60, .init = set_up_file,
+              .fini = tear_down_file)
+{
+    static const char sent[PIPE_READS];
+    auraio_engine_t *engine = mode_engine(*mode);
+    for (int round = 0; round < ROUNDS; round++) {
+        struct leaver leaver = {.engine = engine};
+        submit_and_leave(read_pipe_and_leave, &leaver);
+        check_is(leaver.accepted, PIPE_READS);
+        check_is(auraio_poll(engine), 0);
+        fd_write_all(channel.write_fd, sent, PIPE_READS);
+        check_that(drive_until(engine, &leaver.tally.calls, PIPE_READS));
+        check_is(leaver.tally.failures, 0);
+        check_is(leaver.tally.bytes, PIPE_READS);
+    }
+    auraio_destroy(engine);
+}
+
+TestEveryMode(leaving_thread, leaves_its_deadlines_in_force, .timeout = 60, .init = set_up_file,
+              .fini = tear_down_file)
+{
+    auraio_engine_t *engine = mode_engine(*mode);
+    struct leaver leaver = {.engine = engine, .timeout_ns = 200000000};
+    submit_and_leave(read_pipe_and_leave, &leaver);
+    check_is(leaver.accepted, PIPE_READS);
+    check_that(drive_until(engine, &leaver.tally.calls, PIPE_READS));
+    check_is(leaver.tally.failures, PIPE_READS);
+    check_is(leaver.tally.cancelled, 0);
+    check_is(leaver.tally.last_error, ETIMEDOUT);
+    auraio_destroy(engine);
+}
+
+TestEveryMode(leaving_thread, can_still_be_cancelled_for, .timeout = 60, .init = set_up_file,
+              .fini = tear_down_file)
+{
+    auraio_engine_t *engine = mode_engine(*mode);
+    struct leaver leaver = {.engine = engine};
+    submit_and_leave(read_pipe_and_leave, &leaver);
+    check_is(auraio_poll(engine), 0);
+    auraio_destroy(engine);
+    check_is(leaver.tally.calls, PIPE_READS);
+    check_is(leaver.tally.cancelled, PIPE_READS);
+}

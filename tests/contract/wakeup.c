@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A thread that is blocked in wait or run sees what other threads submit afterwards.
+ *
+ * What is pending when the waiter blocks is a read of an empty pipe, so that only the later submission can
+ * wake it. Each round may take as long as a loaded machine needs, but not for ever; the median round has to
+ * meet the promise.
+ */
+#include <auraio.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "files.h"
+#include "outcome.h"
+#include "process.h"
+
+enum { ROUNDS = 15, PROMISE_MS = 50 };
+
+struct waiter {
+    auraio_engine_t *engine;
+    atomic_int tid;
+    int completed;
+    int64_t woken_ns;
+    atomic_bool returned;
+};
+
+static void *block_in_wait(void *context)
+{
+    struct waiter *waiter = context;
+    atomic_store(&waiter->tid, thread_id());
+    waiter->completed = auraio_wait(waiter->engine, PATIENCE_MS);
+    waiter->woken_ns = now_ns();
+    atomic_store(&waiter->returned, true);
+    return NULL;
+}
+
+static bool has_started(void *context)
+{
+    return atomic_load(&((struct waiter *)context)->tid) != 0;
+}
+
+static bool one_returned(void *context)
+{
+    struct waiter *waiters = context;
+    return atomic_load(&waiters[0].returned) || atomic_load(&waiters[1].returned);
+}
+
+/* One round: time from the submission by this thread to the waiter's return. */
+static int64_t round_ns(auraio_engine_t *engine, int file)
+{
+    char byte;
+    pthread_t thread;
+    tally_t tally = {0};
+    struct waiter waiter = {.engine = engine};
+    check_is(pthread_create(&thread, NULL, block_in_wait, &waiter), 0);
+    check_that(await_condition(has_started, &waiter, PATIENCE_MS));
+    check_that(await_thread_asleep((pid_t)waiter.tid, PATIENCE_MS));
+    const int64_t start_ns = now_ns();
+    check_accepted(auraio_read(engine, file, auraio_buf(&byte), 1, 0, tally_record, &tally));
+    check_is(pthread_join(thread, NULL), 0);
+    check_is(waiter.completed, 1);
+    check_is(tally.calls, 1);
+    return waiter.woken_ns - start_ns;
+}
+
+static int compare_ns(const void *left, const void *right)
+{
+    const int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
+    return (a > b) - (a < b);
+}
+
+static void expect_prompt_wakeups(auraio_engine_t *engine)
+{
+    int64_t rounds_ns[ROUNDS];
+    const int file = file_of_pattern(4096);
+    for (int i = 0; i < ROUNDS; i++)
+        rounds_ns[i] = round_ns(engine, file);
+    qsort(rounds_ns, ROUNDS, sizeof(rounds_ns[0]), compare_ns);
+    check_below(rounds_ns[ROUNDS / 2] / 1000000, PROMISE_MS);
+    close(file);
+}
+
+/* An engine with something pending that never completes, submitted by this thread. */
+static auraio_engine_t *engine_with_pending_read(auraio_options_t options, pipe_pair_t pipe)
+{
+    static char byte;
+    auraio_engine_t *engine = engine_with(&options);
+    check_accepted(auraio_read(engine, pipe.read_fd, auraio_buf(&byte), 1, -1, NULL, NULL));
+    return engine;
+}
+
+TestSharedModes(blocked_wait, sees_what_is_submitted_later_on_the_same_ring, .timeout = 60)
+{
+    const pipe_pair_t pipe = pipe_open(0);
+    auraio_options_t options = mode_options(*mode);
+    options.ring_count = 1;
+    auraio_engine_t *engine = engine_with_pending_read(options, pipe);
+    expect_prompt_wakeups(engine);
+    auraio_destroy(engine);
+    pipe_close(pipe);
+}
+
+TestSharedModes(blocked_wait, sees_what_is_submitted_later_on_a_ring_chosen_by_the_mode, .timeout = 60)
+{
+    const pipe_pair_t pipe = pipe_open(0);
+    auraio_engine_t *engine = engine_with_pending_read(mode_options(*mode), pipe);
+    expect_prompt_wakeups(engine);
+    auraio_destroy(engine);
+    pipe_close(pipe);
+}
+
+Test(blocked_wait, sees_what_is_submitted_later_on_every_other_ring_in_turn, .timeout = 60)
+{
+    const pipe_pair_t pipe = pipe_open(0);
+    auraio_options_t options = mode_options(AURAIO_SELECT_ROUND_ROBIN);
+    options.ring_count = 4;
+    auraio_engine_t *engine = engine_with_pending_read(options, pipe);
+    expect_prompt_wakeups(engine);
+    auraio_destroy(engine);
+    pipe_close(pipe);
+}
+
+Test(blocked_wait, sees_what_is_submitted_later_on_the_ring_of_another_cpu, .timeout = 60)
+{
+    if (cpu_count() < 2)
+        skip_because("needs two CPUs, has one");
+    char byte;
+    cpu_set_t all;
+    const pipe_pair_t pipe = pipe_open(0);
+    auraio_engine_t *engine = mode_engine(AURAIO_SELECT_CPU_LOCAL);
+    /* The pending read goes to the ring of one CPU, what wakes the waiter comes through that of another. */
+    check_is(sched_getaffinity(0, sizeof(all), &all), 0);
+    bind_to_nth_cpu(1);
+    check_accepted(auraio_read(engine, pipe.read_fd, auraio_buf(&byte), 1, -1, NULL, NULL));
+    check_is(sched_setaffinity(0, sizeof(all), &all), 0);
+    bind_to_nth_cpu(0);
+    expect_prompt_wakeups(engine);
+    auraio_destroy(engine);
+    pipe_close(pipe);
+}
+
+TestSharedModes(blocked_wait, two_waiters_share_the_work_and_neither_is_forgotten, .timeout = 60)
+{
+    enum { WAITERS = 2 };
+    char bytes[3];
+    pthread_t threads[WAITERS];
+    struct waiter waiters[WAITERS];
+    const pipe_pair_t pipe = pipe_open(0);
+    auraio_engine_t *engine = mode_engine(*mode);
+    check_accepted(auraio_read(engine, pipe.read_fd, auraio_buf(&bytes[0]), 1, -1, NULL, NULL));
+    check_accepted(auraio_read(engine, pipe.read_fd, auraio_buf(&bytes[1]), 1, -1, NULL, NULL));
+    check_accepted(auraio_read(engine, pipe.read_fd, auraio_buf(&bytes[2]), 1, -1, NULL, NULL));
+    for (int i = 0; i < WAITERS; i++) {
+        waiters[i] = (struct waiter){.engine = engine};
+        check_is(pthread_create(&threads[i], NULL, block_in_wait, &waiters[i]), 0);
+    }
+    for (int i = 0; i < WAITERS; i++) {
+        check_that(await_condition(has_started, &waiters[i], PATIENCE_MS));
+        check_that(await_thread_asleep((pid_t)waiters[i].tid, PATIENCE_MS));
+    }
+    /* One byte wakes one waiter, which returns; the second byte has to wake the other. */
+    fd_write_all(pipe.write_fd, "x", 1);
+    check_that(await_condition(one_returned, waiters, PATIENCE_MS));
+    fd_write_all(pipe.write_fd, "x", 1);
+    for (int i = 0; i < WAITERS; i++) {
+        check_is(pthread_join(threads[i], NULL), 0);
+        check_is(waiters[i].completed, 1);
+    }
+    auraio_destroy(engine);
+    pipe_close(pipe);
+}
