@@ -167,9 +167,11 @@ typedef struct adapt_knee {
 /* ---- target */
 
 typedef struct adapt_target {
-    double debt; /* completions over the target beyond the budget */
-    int ceiling; /* a limit that violated: stay below */
-    int hold;    /* arms until the next increase */
+    double debt;      /* completions over the target beyond the budget */
+    double debt_mark; /* of it, what decreases were made for already */
+    int good_limit;   /* the last limit seen to keep the target */
+    int ceiling;      /* a limit that violated: stay below */
+    int hold;         /* arms until the next increase */
     int hold_length;
     int violated_limit; /* where the present row of decreases began */
     double violated_share;

@@ -1,11 +1,13 @@
 /* Cruise at a latency target: as much depth as the promise allows.
  *
  * A debt account grows with every completion over the target and shrinks by the budget with every
- * completion: it sees small violations that no single arm proves. Decreases are multiplicative and
- * proportionate to the violation; each leaves a ceiling and a hold (arms without an increase) that
- * doubles while violations repeat. Increases are additive, under the ceiling, and only when neither
- * the arm nor the account speaks against. While the application is the bottleneck throughput says
- * nothing, but latency still does: then a violation lowers the limit below what was in flight. */
+ * completion: it sees small violations that no single arm proves, and what a violation cost is
+ * repaid before depth is increased again. Decreases are multiplicative and proportionate to the
+ * violation, but not below the limit that was last seen to keep the target; each leaves a ceiling
+ * that stays the longer the more violations repeat. Increases are additive, under the ceiling, and
+ * only when neither the arm nor the account speaks against. While the application is the bottleneck
+ * throughput says nothing, but latency still does: then a violation lowers the limit below what was
+ * in flight. */
 #include "state.h"
 
 #include <assert.h>
@@ -27,7 +29,9 @@ void adapt_target_count(adapt_state_t *state, int64_t samples, int64_t over)
     adapt_target_t *target = &state->target;
     double cap = adapt_target_debt_cap(state);
     target->debt += (double)over - ADAPT_BUDGET * state->goal.allowed * (double)samples;
-    target->debt = adapt_clamp(target->debt, -cap, 4 * cap);
+    target->debt = adapt_clamp(target->debt, -cap, ADAPT_DEBT_MAX * cap);
+    if (target->debt < target->debt_mark)
+        target->debt_mark = adapt_max(target->debt, 0);
 }
 
 static void hold_below(adapt_target_t *target, int violating_limit)
@@ -78,13 +82,15 @@ static void decrease(adapt_state_t *state, int old_limit, double factor,
     }
 
     int limit = (int)(old_limit * factor + 0.5);
+    if (target->good_limit < old_limit && limit < target->good_limit)
+        limit = target->good_limit;
+    else if (target->good_limit >= old_limit)
+        target->good_limit = 0;
     limit = adapt_clamp_limit(state, limit < old_limit ? limit : old_limit - 1);
     adapt_journal_add(state, cause, state->base_limit, limit, 0, 0);
-    /* A debt was paid slowly and is repaid slowly: the account itself says when to increase again.
-     */
     if (cause != AURAIO_ADAPT_CAUSE_DEBT)
         hold_below(target, old_limit);
-    target->debt = 0;
+    target->debt_mark = target->debt;
     state->knee.step = 1;
     state->mode = ADAPT_AT_TARGET;
     adapt_cruise_move(state, limit);
@@ -118,7 +124,8 @@ bool adapt_target_violated(adapt_state_t *state)
         decrease(state, state->base_limit, factor, exceedance, AURAIO_ADAPT_CAUSE_VIOLATION);
         return true;
     }
-    if (arm->count >= 2 && state->target.debt > adapt_target_debt_cap(state)) {
+    if (arm->count >= 2 &&
+        state->target.debt - state->target.debt_mark > adapt_target_debt_cap(state)) {
         decrease(state, state->base_limit, ADAPT_CUT_DEBT, exceedance, AURAIO_ADAPT_CAUSE_DEBT);
         return true;
     }
@@ -184,16 +191,13 @@ void adapt_target_cruise(adapt_state_t *state, double p99_ns, double share)
     double cap = adapt_target_debt_cap(state), target_ns = (double)goal->target_ns;
     int base = state->base_limit;
 
-    if (target->hold > 0) {
-        if (p99_ns < 0.4 * target_ns && target->debt <= -0.9 * cap)
-            target->hold = target->hold_length = 1;
-        if (--target->hold == 0)
-            target->ceiling = 0;
-        adapt_start_arm(state, base, adapt_batch_size_for(base));
-        return;
-    }
+    if (target->hold > 0 && --target->hold == 0)
+        target->ceiling = 0;
+    if (share < goal->allowed)
+        target->good_limit = base;
+    int highest = target->ceiling > 0 ? (int)(target->ceiling * ADAPT_CEILING) : state->max_limit;
     bool calm = share < ADAPT_CALM * goal->allowed && target->debt <= -0.3 * cap;
-    if (!calm) {
+    if (!calm || base >= highest) {
         adapt_start_arm(state, base, adapt_batch_size_for(base));
         return;
     }
@@ -207,8 +211,8 @@ void adapt_target_cruise(adapt_state_t *state, double p99_ns, double share)
     }
     if (p99_ns < 0.6 * target_ns && state->knee.step < base / 4)
         state->knee.step = base / 4;
+    else if (p99_ns > 0.75 * target_ns && state->knee.step > base / 32)
+        state->knee.step = base >= 32 ? base / 32 : 1;
     target->violated_limit = 0;
-    adapt_increase(state,
-                   target->ceiling > 0 ? (int)(target->ceiling * ADAPT_CEILING) : state->max_limit,
-                   AURAIO_ADAPT_CAUSE_HEADROOM);
+    adapt_increase(state, highest, AURAIO_ADAPT_CAUSE_HEADROOM);
 }

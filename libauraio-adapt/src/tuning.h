@@ -143,6 +143,10 @@
 #define ADAPT_BUDGET 0.85
 /* Exceedances of a lightly loaded device come in bursts: the binomial error times this. */
 #define ADAPT_FREE_CLUSTER 2.0
+/* Debt is remembered up to this many caps. */
+#define ADAPT_DEBT_MAX 2.0
+/* A small violation is asked after with every batch: 99 %. */
+#define ADAPT_Z_VIOLATION 2.33
 #define ADAPT_TARGET_BATCHES 8
 #define ADAPT_TARGET_SAMPLES 300
 #define ADAPT_TARGET_SAMPLES_FULL 2000
