@@ -69,7 +69,7 @@ typedef struct sim_row {
     const auraio_sim_policy_t *policy;
     int64_t target_ns;
     int rings;
-    bool judged; /* by --check */
+    bool judged;                    /* by --check */
     auraio_sim_verdict_t *verdicts; /* one a seed */
     auraio_sim_point_t *points;     /* of the first seed; NULL unless a chart is wanted */
     /* the worst of the seeds */
@@ -87,15 +87,16 @@ typedef struct sim_plan {
     int error; /* the first of a run, negative errno */
 } sim_plan_t;
 
-/* Decide the devices. 0, or -1 after saying what is wrong. The plan is to be destroyed either way. */
+/* Decide the devices. 0, or -1 after saying what is wrong. The plan is to be destroyed either way.
+ */
 int sim_plan_init(sim_plan_t *plan, const sim_options_t *options);
 void sim_plan_destroy(sim_plan_t *plan);
 
 /* Ask the oracles, decide the rows, run the trials. 0, or -1 after saying what failed. */
 int sim_plan_run(sim_plan_t *plan);
 
-/* Run `count` pieces of work on `jobs` threads: function(argument, index). `label` and the share done
- * stand on stderr while it runs, when `progress`. */
+/* Run `count` pieces of work on `jobs` threads: function(argument, index). `label` and the share
+ * done stand on stderr while it runs, when `progress`. */
 void sim_work(int count, int jobs, bool progress, const char *label,
               void (*function)(void *argument, int index), void *argument);
 
@@ -115,14 +116,14 @@ double sim_worst_p99_median(const sim_plan_t *plan, const auraio_sim_policy_t *p
 /* A row's run over time, in the terminal. */
 void sim_chart(const sim_plan_t *plan, const sim_row_t *row);
 
-/* The table as CSV or JSON into the file of that name, "-" for stdout; all charts of the plan through
- * gnuplot into an SVG. 0, or -1 after saying what failed. */
+/* The table as CSV or JSON into the file of that name, "-" for stdout; all charts of the plan
+ * through gnuplot into an SVG. 0, or -1 after saying what failed. */
 int sim_export_csv(const sim_plan_t *plan, const char *path);
 int sim_export_json(const sim_plan_t *plan, const char *path);
 int sim_export_svg(const sim_plan_t *plan, const char *path);
 
-/* A model by name, curve:FILE or trace:FILE; a trace from its file, which the caller destroys. 0, or
- * -1 after saying what is wrong, with the line. */
+/* A model by name, curve:FILE or trace:FILE; a trace from its file, which the caller destroys. 0,
+ * or -1 after saying what is wrong, with the line. */
 int sim_file_model(const char *name, auraio_sim_model_t *ret_model);
 int sim_file_trace(const char *path, auraio_sim_trace_t **ret_trace);
 

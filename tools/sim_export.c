@@ -34,8 +34,9 @@ int sim_export_csv(const sim_plan_t *plan, const char *path)
           file);
     for (int i = 0; i < plan->row_count; i++) {
         const sim_row_t *row = &plan->rows[i];
-        fprintf(file, "%s,%d,%" PRId64 ",%s,%.6f,%.6f,%.6f,%.6f,%.6f,%" PRId64 ",%" PRId64
-                ",%" PRId64 ",%d\n",
+        fprintf(file,
+                "%s,%d,%" PRId64 ",%s,%.6f,%.6f,%.6f,%.6f,%.6f,%" PRId64 ",%" PRId64 ",%" PRId64
+                ",%d\n",
                 row->subject->model.name, row->rings, row->target_ns, row->policy->name,
                 row->throughput, row->p99, row->violations, row->swing, row->jain, row->reached_ns,
                 row->reached_completions, row->reaction_ns, row->findings);

@@ -70,9 +70,11 @@ void sim_options_help(void)
         "trace:FILE (the device a recorded trace describes).\n"
         "\n"
         "what to run:\n"
-        "  -p, --policy NAME     policy to run; may be repeated (default: auraio; --all: every one)\n"
+        "  -p, --policy NAME     policy to run; may be repeated (default: auraio; --all: every "
+        "one)\n"
         "  -t, --target TIME     p99 target, such as 200us or 4ms; `each`: none, and every target\n"
-        "                        of the model that can be kept (default: none; --all, --random: each)\n"
+        "                        of the model that can be kept (default: none; --all, --random: "
+        "each)\n"
         "  -s, --seed N          first seed (default 1)\n"
         "      --seeds N         run seeds N times, counting up; the table shows the worst\n"
         "                        (default 1; --all --check: 3)\n"
@@ -113,7 +115,8 @@ static int parse_int(const char *option, int64_t min, int64_t max, int *ret_valu
 {
     int64_t value;
     if (!units_parse_number(optarg, min, max, &value)) {
-        fprintf(stderr, "auraio sim: %s '%s': give a whole number from %" PRId64 " to %" PRId64 "\n",
+        fprintf(stderr,
+                "auraio sim: %s '%s': give a whole number from %" PRId64 " to %" PRId64 "\n",
                 option, optarg, min, max);
         return -1;
     }
@@ -125,7 +128,8 @@ static int parse_time(const char *option, int64_t *ret_ns)
 {
     if (units_parse_time(optarg, ret_ns))
         return 0;
-    return wrong(option, optarg, "give a time with its unit, such as 200us, 4ms or 10s (up to 1 hour)");
+    return wrong(option, optarg,
+                 "give a time with its unit, such as 200us, 4ms or 10s (up to 1 hour)");
 }
 
 static int parse_target(sim_options_t *options)
@@ -141,7 +145,8 @@ static int parse_target(sim_options_t *options)
     options->target = SIM_TARGET_ONE;
     if (units_parse_time(optarg, &options->target_ns))
         return 0;
-    return wrong("--target", optarg, "give a time with its unit such as 200us, or `each`, or `none`");
+    return wrong("--target", optarg,
+                 "give a time with its unit such as 200us, or `each`, or `none`");
 }
 
 static int parse_color(sim_options_t *options)

@@ -8,7 +8,8 @@
 
 #include "units.h"
 
-/* ---- devices ---------------------------------------------------------------------------------- */
+/* ---- devices ----------------------------------------------------------------------------------
+ */
 
 /* Make the model's run last that long, its segments in proportion. */
 static void stretch(auraio_sim_model_t *model, int64_t duration_ns)
@@ -96,7 +97,8 @@ void sim_plan_destroy(sim_plan_t *plan)
     *plan = (sim_plan_t){0};
 }
 
-/* ---- rows ------------------------------------------------------------------------------------- */
+/* ---- rows -------------------------------------------------------------------------------------
+ */
 
 static int add_row(sim_plan_t *plan, sim_row_t row)
 {
@@ -141,7 +143,8 @@ static const auraio_sim_policy_t *policy_at(const sim_options_t *options, int i)
     return i == 0 ? auraio_sim_policy_find("auraio") : NULL;
 }
 
-static int add_policies(sim_plan_t *plan, const sim_subject_t *subject, int64_t target_ns, int rings)
+static int add_policies(sim_plan_t *plan, const sim_subject_t *subject, int64_t target_ns,
+                        int rings)
 {
     const auraio_sim_policy_t *policy;
     int error = 0;
@@ -207,7 +210,8 @@ static int add_ring_rows(sim_plan_t *plan)
     return error;
 }
 
-/* ---- running ---------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------------------------
+ */
 
 /* Errors of the workers: the first stays. Relaxed order would do, the threads are joined before it
  * is read. */
@@ -245,7 +249,8 @@ static void run_trial(void *argument, int index)
         .points = seed == 0 ? row->points : NULL,
         .points_max = SIM_POINTS,
     };
-    note_error(plan, auraio_sim_trial(&scenario, &row->subject->oracles[seed], &row->verdicts[seed]));
+    note_error(plan,
+               auraio_sim_trial(&scenario, &row->subject->oracles[seed], &row->verdicts[seed]));
 }
 
 static double lesser(double a, double b)
@@ -305,8 +310,8 @@ int sim_plan_run(sim_plan_t *plan)
     int error = plan->error ? plan->error : add_rows(plan);
     if (error) /* -ERANGE has been explained */
         return error == -ERANGE ? -1 : failed(error);
-    sim_work(plan->row_count * options->seeds, options->jobs, options->progress, "trials", run_trial,
-             plan);
+    sim_work(plan->row_count * options->seeds, options->jobs, options->progress, "trials",
+             run_trial, plan);
     if (plan->error)
         return failed(plan->error);
     for (int i = 0; i < plan->row_count; i++)

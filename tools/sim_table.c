@@ -55,9 +55,8 @@ static void print_row(const sim_plan_t *plan, const sim_row_t *row, bool repeat)
     const char *tint = !row->judged ? DIM : row->findings > 0 ? RED : GREEN;
     printf("%s%-14s %7s %-10s %9s %7s %6.3f %8s %6.2f %8s %7s %6s %8s %6s %s%s\n",
            color(plan, tint), repeat ? "" : sim_row_name(row, name),
-           row->target_ns > 0 ? units_time(target, row->target_ns) : "none",
-           row->policy->name, limits,
-           units_count(ops, first->result.segments[last].throughput_ops), row->throughput,
+           row->target_ns > 0 ? units_time(target, row->target_ns) : "none", row->policy->name,
+           limits, units_count(ops, first->result.segments[last].throughput_ops), row->throughput,
            units_time(p99, first->result.segments[last].p99_ns), row->p99, over,
            units_time(reached, row->reached_ns),
            reaches ? units_count(completions, (double)row->reached_completions) : "-",
@@ -67,8 +66,9 @@ static void print_row(const sim_plan_t *plan, const sim_row_t *row, bool repeat)
 void sim_table(const sim_plan_t *plan)
 {
     int seeds = plan->options->seeds;
-    printf("%-14s %7s %-10s %9s %7s %6s %8s %6s %8s %7s %6s %8s %6s\n", "device", "target", "policy",
-           "limit", "ops/s", "share", "p99", "ratio", "over", "95%", "after", "change", "jain");
+    printf("%-14s %7s %-10s %9s %7s %6s %8s %6s %8s %7s %6s %8s %6s\n", "device", "target",
+           "policy", "limit", "ops/s", "share", "p99", "ratio", "over", "95%", "after", "change",
+           "jain");
     const sim_row_t *above = NULL;
     for (int i = 0; i < plan->row_count; i++) {
         const sim_row_t *row = &plan->rows[i];
@@ -76,10 +76,13 @@ void sim_table(const sim_plan_t *plan)
         print_row(plan, row, repeat);
         above = row;
     }
-    printf("\nlimit: the policy's mean / the oracle's. share, ratio: throughput and p99 against the\n"
-           "oracle's; over: completions over the target; 95%%, after: time and completions until 95 %%\n"
-           "of its throughput; change: the same after a change of the device or the load; jain:\n"
-           "fairness between rings; x: out of bounds. limit, ops/s and p99 are seed %llu's, the rest is "
-           "the\nworst of %d seed%s.\n",
-           (unsigned long long)plan->options->seed, seeds, seeds == 1 ? "" : "s");
+    printf(
+        "\nlimit: the policy's mean / the oracle's. share, ratio: throughput and p99 against the\n"
+        "oracle's; over: completions over the target; 95%%, after: time and completions until 95 "
+        "%%\n"
+        "of its throughput; change: the same after a change of the device or the load; jain:\n"
+        "fairness between rings; x: out of bounds. limit, ops/s and p99 are seed %llu's, the rest "
+        "is "
+        "the\nworst of %d seed%s.\n",
+        (unsigned long long)plan->options->seed, seeds, seeds == 1 ? "" : "s");
 }

@@ -41,8 +41,7 @@ static int choose(const sim_device_t *device, int64_t *ret_positioning_ns)
     assert(disk->count > 0);
     int best = 0;
     int64_t best_ns = positioning_ns(device, &disk->spots[0]);
-    bool overdue =
-        device->now_ns - disk->spots[0].since_ns > device->model->disk_patience_ns;
+    bool overdue = device->now_ns - disk->spots[0].since_ns > device->model->disk_patience_ns;
     for (int i = 1; i < disk->count && !overdue; i++) {
         int64_t ns = positioning_ns(device, &disk->spots[i]);
         if (ns < best_ns) {

@@ -22,32 +22,40 @@ void sim_measure_begin(sim_measure_t *measure, int64_t from_ns, int64_t to_ns, i
     measure->reached_ns = measure->reached_completions = -1;
 }
 
-/* One completion more in the look that is running; judge it when it is full. */
-static void look(sim_measure_t *measure, int64_t now_ns, int64_t latency_ns)
+/* Judge the look that ends with the last completion before this instant. */
+static void judge_look(sim_measure_t *measure)
 {
-    measure->look_latency_sum += latency_ns;
-    if (++measure->look_count < SIM_LOOK)
-        return;
-    double elapsed_ns = (double)(now_ns - measure->look_ns);
-    double mean_ns = (double)measure->look_latency_sum / SIM_LOOK;
+    double elapsed_ns = (double)(measure->look_last_ns - measure->look_ns);
+    double mean_ns = (double)measure->look_latency_sum / measure->look_count;
     const auraio_sim_goal_t *goal = &measure->goal;
-    bool fast = SIM_LOOK * 1e9 >= SIM_REACHED_SHARE * goal->throughput_ops * elapsed_ns;
+    bool fast = measure->look_count * 1e9 >= SIM_REACHED_SHARE * goal->throughput_ops * elapsed_ns;
     bool quick = measure->first || mean_ns <= SIM_REACHED_LATENCY * (double)goal->mean_ns;
     if (fast && quick) {
         measure->reached_ns = measure->look_ns - measure->from_ns;
-        measure->reached_completions = measure->seen - SIM_LOOK;
+        measure->reached_completions = measure->seen - measure->look_count;
     }
     measure->look_count = 0;
     measure->look_latency_sum = 0;
-    measure->look_ns = now_ns;
+    measure->look_ns = measure->look_last_ns;
+}
+
+/* Completions that come at one instant belong to one look, or a rate would depend on how a look's
+ * end divides them. */
+static void look(sim_measure_t *measure, int64_t now_ns, int64_t latency_ns)
+{
+    if (measure->look_count >= SIM_LOOK && now_ns > measure->look_last_ns)
+        judge_look(measure);
+    measure->look_count++;
+    measure->look_latency_sum += latency_ns;
+    measure->look_last_ns = now_ns;
 }
 
 void sim_measure_completion(sim_measure_t *measure, int64_t now_ns, int64_t latency_ns,
                             int64_t wait_ns, uint32_t ring)
 {
-    measure->seen++;
     if (measure->goal.throughput_ops > 0 && measure->reached_ns < 0)
         look(measure, now_ns, latency_ns);
+    measure->seen++;
     if (now_ns < measure->steady_ns)
         return;
     measure->count++;

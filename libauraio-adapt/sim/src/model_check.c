@@ -1,5 +1,5 @@
-/* model_check.c - refuses models that cannot run, field by field. Bounds are those of the arithmetic:
- * times fit 64 bits with room to add, counts fit what is allocated for them. */
+/* model_check.c - refuses models that cannot run, field by field. Bounds are those of the
+ * arithmetic: times fit 64 bits with room to add, counts fit what is allocated for them. */
 #include <auraio/adapt_sim.h>
 
 #include <errno.h>

@@ -22,10 +22,12 @@
 
 static const char *const kinds[] = {"read", "write", "other"};
 
-/* ---- writing ---------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------------
+ */
 
 static int write_reap(const sim_reap_t *reap, const auraio_adapt_sample_t *samples,
-                      int (*write)(void *argument, const char *bytes, size_t length), void *argument)
+                      int (*write)(void *argument, const char *bytes, size_t length),
+                      void *argument)
 {
     char line[LINE_MAX_BYTES];
     const char *late = reap->flags & AURAIO_ADAPT_LATE ? " late" : "";
@@ -58,7 +60,8 @@ int auraio_sim_trace_write(const auraio_sim_trace_t *trace,
     return error;
 }
 
-/* ---- reading ---------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------------
+ */
 
 static int read_sample(sim_text_t *text, auraio_adapt_sample_t *ret_sample,
                        auraio_sim_syntax_t *ret_where)
