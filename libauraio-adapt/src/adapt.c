@@ -72,6 +72,9 @@ void adapt_start_arm(adapt_state_t *state, int limit, int batch_size)
 {
     assert(limit >= state->min_limit && limit <= state->max_limit);
     int larger = limit > state->limit ? limit : state->limit;
+    /* What completes at a probe is owed, but it is no evidence against the base limit. */
+    if (state->limit != limit && state->target.debt > state->target.debt_mark)
+        state->target.debt_mark = state->target.debt;
     state->limit = limit;
     state->settle_left = limit;
     state->settle_bound = 4 * larger;

@@ -273,6 +273,10 @@ void adapt_cruise_evaluate(adapt_state_t *state)
 {
     adapt_knee_t *knee = &state->knee;
     const adapt_arm_t *arm = &state->arm;
+    if (knee->probe == ADAPT_PROBE_DEEP) {
+        adapt_target_judge_deep(state);
+        return;
+    }
     if (state->goal.target_ns > 0 && adapt_target_violated(state))
         return;
     if (adapt_change_in_batches(state))

@@ -78,6 +78,11 @@ static void cruise(adapt_state_t *state, int limit, adapt_mode_t mode)
     if (state->goal.level == 2)
         state->knee.deficit_allowed = adapt_max(deficit, ADAPT_DEFICIT);
     adapt_cruise_begin(state, limit, mode);
+    state->target.debt = state->target.debt_mark = 0;
+    for (int i = state->search.count - 1; i >= 0 && state->search.nodes[i].limit > limit; i--)
+        if (state->search.nodes[i].violating)
+            state->target.violated_limit = state->search.nodes[i].limit;
+    state->target.depth_matters = state->target.violated_limit > 0;
 }
 
 static void choose(adapt_state_t *state)
@@ -138,6 +143,9 @@ static verdict_t judge_up(const adapt_state_t *state, adapt_estimate_t rate, dou
         return STOP;
     if (gain - ADAPT_Z * error > ADAPT_DOUBLING_STEEP)
         return CONTINUE;
+    if (gain - ADAPT_Z_STEEP * error > wanted &&
+        arm->last_ns - arm->begin_ns > ADAPT_SEARCH_NS_STRONG)
+        return CONTINUE;
     if (!is_precise(arm, rate.error))
         return UNDECIDED;
     if (gain - ADAPT_Z * error > wanted)
@@ -196,6 +204,9 @@ static verdict_t judge(const adapt_state_t *state, adapt_estimate_t rate, bool v
     /* To say that the target is kept takes more samples than to say that it is not. */
     if (state->goal.target_ns > 0 && !violating) {
         int64_t samples = state->arm.samples;
+        double slowest_ns = (double)auraio_hist_percentile(&state->arm.hist, 100);
+        if (slowest_ns < ADAPT_TAIL_FAR * (double)state->goal.target_ns)
+            return verdict;
         if (samples < ADAPT_TAIL_SAMPLES_CLEAN ||
             (state->arm.over > 0 && samples < ADAPT_TAIL_SAMPLES))
             return UNDECIDED;
@@ -313,7 +324,7 @@ void adapt_search_evaluate(adapt_state_t *state)
     if (search->count == 1)
         search->first = search->anchor = node;
     if (latency_is_exogenous(search, &node)) {
-        adapt_goal_loosen(state);
+        adapt_goal_loosen(state, node.exceedance.share);
         adapt_search_begin(state, search->nodes[search->count - 1].limit);
         return;
     }

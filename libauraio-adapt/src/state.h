@@ -134,7 +134,8 @@ typedef enum adapt_probe {
     ADAPT_PROBE_NONE,
     ADAPT_PROBE_UP,
     ADAPT_PROBE_DOWN,
-    ADAPT_PROBE_WIDE
+    ADAPT_PROBE_WIDE,
+    ADAPT_PROBE_DEEP, /* far below, to see whether depth is what makes the latency */
 } adapt_probe_t;
 
 /* Differences of probe and base, fading. Every pair counts the same: its own error is too uncertain
@@ -175,7 +176,8 @@ typedef struct adapt_target {
     int hold_length;
     int violated_limit; /* where the present row of decreases began */
     double violated_share;
-    double violated_p99_ns;
+    bool depth_matters; /* a deep probe showed it */
+    bool retrying;      /* the deep probe decides whether a suspended target is taken up */
     /* latency while the application is the bottleneck */
     int64_t free_samples, free_over;
     int free_peak; /* operations in flight when it was violated, at most */
@@ -217,6 +219,7 @@ typedef struct adapt_goal {
     double deficit_allowed;
     int suspensions;
     int64_t since_ns;
+    double share; /* over the target when it was last loosened */
 } adapt_goal_t;
 
 /* ---- journal */
@@ -299,6 +302,8 @@ void adapt_cruise_evaluate(adapt_state_t *state);
 void adapt_increase(adapt_state_t *state, int highest, auraio_adapt_cause_t cause);
 
 void adapt_target_begin(adapt_state_t *state);
+void adapt_target_probe_deep(adapt_state_t *state, int from, double share);
+void adapt_target_judge_deep(adapt_state_t *state);
 void adapt_target_count(adapt_state_t *state, int64_t samples, int64_t over);
 bool adapt_target_violated(adapt_state_t *state);
 void adapt_target_cruise(adapt_state_t *state, double p99_ns, double share);
@@ -318,7 +323,7 @@ int adapt_pace_batches(const adapt_state_t *state, int batches);
 void adapt_change_learn(adapt_state_t *state, adapt_estimate_t rate);
 
 void adapt_goal_set(adapt_state_t *state, int level);
-void adapt_goal_loosen(adapt_state_t *state);
+void adapt_goal_loosen(adapt_state_t *state, double share);
 bool adapt_goal_retry(adapt_state_t *state);
 void adapt_goal_restore(adapt_state_t *state, double change);
 

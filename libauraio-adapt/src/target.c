@@ -42,45 +42,12 @@ static void hold_below(adapt_target_t *target, int violating_limit)
         target->hold_length *= 2;
 }
 
-/* Decreases since the row began did not help: depth fell to an eighth, or to the floor, and the
- * exceedance stayed. */
-static bool decreasing_is_pointless(const adapt_state_t *state, int limit,
-                                    adapt_share_estimate_t exceedance, double p99_ns)
-{
-    const adapt_target_t *target = &state->target;
-    if (limit <= state->min_limit)
-        return state->arm.samples >= ADAPT_TARGET_SAMPLES;
-    return limit * 8 <= target->violated_limit && state->arm.count >= ADAPT_TARGET_BATCHES &&
-           p99_ns > 0.7 * target->violated_p99_ns &&
-           exceedance.share - exceedance.error > 0.5 * target->violated_share;
-}
-
-/* Decrease to `factor` of `old_limit`, which is the base limit, or what of it was used. */
-static void decrease(adapt_state_t *state, int old_limit, double factor,
-                     adapt_share_estimate_t exceedance, auraio_adapt_cause_t cause)
+/* Set the base limit to `factor` of `old_limit`. */
+static void lower(adapt_state_t *state, int old_limit, double factor, auraio_adapt_cause_t cause)
 {
     adapt_target_t *target = &state->target;
-    double p99_ns = adapt_arm_percentile_ns(state);
     assert(factor > 0 && factor < 1);
-
-    if (target->violated_limit == 0) {
-        target->violated_limit = old_limit;
-        target->violated_share = exceedance.share;
-        target->violated_p99_ns = p99_ns;
-    }
-    if (decreasing_is_pointless(state, old_limit, exceedance, p99_ns)) {
-        int from = target->violated_limit;
-        adapt_goal_loosen(state);
-        if (state->goal.level == 2) {
-            adapt_search_begin(state, old_limit);
-            return;
-        }
-        adapt_target_begin(state);
-        state->mode = ADAPT_AT_TARGET;
-        adapt_cruise_move(state, from);
-        return;
-    }
-
+    target->violated_limit = old_limit;
     int limit = (int)(old_limit * factor + 0.5);
     if (target->good_limit < old_limit && limit < target->good_limit)
         limit = target->good_limit;
@@ -94,6 +61,74 @@ static void decrease(adapt_state_t *state, int old_limit, double factor,
     state->knee.step = 1;
     state->mode = ADAPT_AT_TARGET;
     adapt_cruise_move(state, limit);
+}
+
+/* Look far below `from`, where `share` of the completions exceed the target, to see whether depth
+ * is what makes the latency. */
+void adapt_target_probe_deep(adapt_state_t *state, int from, double share)
+{
+    state->target.violated_limit = from;
+    state->target.violated_share = share;
+    state->knee.probe = ADAPT_PROBE_DEEP;
+    int limit = adapt_clamp_limit(state, from / ADAPT_DEEP_DIVISOR);
+    adapt_start_arm(state, limit, adapt_batch_size_for(limit));
+}
+
+/* The deep probe, after each batch. */
+void adapt_target_judge_deep(adapt_state_t *state)
+{
+    adapt_target_t *target = &state->target;
+    const adapt_arm_t *arm = &state->arm;
+    int from = target->violated_limit;
+    if ((double)arm->samples * target->violated_share < ADAPT_DEEP_EXPECTED)
+        return;
+
+    double share = (double)arm->over / (double)arm->samples;
+    state->knee.probe = ADAPT_PROBE_NONE;
+    if (share < ADAPT_DEEP_SHARE * target->violated_share) {
+        target->depth_matters = true;
+        if (target->retrying)
+            adapt_search_begin(state, state->limit);
+        else
+            lower(state, from, ADAPT_CUT_DEBT, AURAIO_ADAPT_CAUSE_VIOLATION);
+        return;
+    }
+    adapt_goal_loosen(state, share);
+    if (state->goal.level == 2) {
+        adapt_search_begin(state, from);
+        return;
+    }
+    adapt_target_begin(state);
+    state->mode = ADAPT_AT_TARGET;
+    adapt_cruise_move(state, from);
+}
+
+/* Whether to doubt that less depth helps: a violation again right after a decrease, or at the least
+ * depth there is. */
+static bool is_doubtful(const adapt_state_t *state, int limit)
+{
+    const adapt_target_t *target = &state->target;
+    if (limit <= state->min_limit)
+        return true;
+    return !target->depth_matters && target->violated_limit > limit;
+}
+
+/* A violation at `old_limit`, which is the base limit, or what of it was used: decrease, or find
+ * out whether that helps. */
+static void decrease(adapt_state_t *state, int old_limit, double factor,
+                     adapt_share_estimate_t exceedance, auraio_adapt_cause_t cause)
+{
+    if (!is_doubtful(state, old_limit)) {
+        lower(state, old_limit, factor, cause);
+        return;
+    }
+    double share = adapt_max(exceedance.share, state->goal.allowed);
+    if (old_limit > state->min_limit) {
+        adapt_target_probe_deep(state, old_limit, share);
+        return;
+    }
+    adapt_goal_loosen(state, share);
+    adapt_search_begin(state, old_limit);
 }
 
 static bool probe_violated(adapt_state_t *state, adapt_share_estimate_t exceedance)
@@ -196,7 +231,7 @@ void adapt_target_cruise(adapt_state_t *state, double p99_ns, double share)
     if (share < goal->allowed)
         target->good_limit = base;
     int highest = target->ceiling > 0 ? (int)(target->ceiling * ADAPT_CEILING) : state->max_limit;
-    bool calm = share < ADAPT_CALM * goal->allowed && target->debt <= -0.3 * cap;
+    bool calm = share < ADAPT_CALM * goal->allowed && target->debt <= -ADAPT_CALM_DEBT * cap;
     if (!calm || base >= highest) {
         adapt_start_arm(state, base, adapt_batch_size_for(base));
         return;
@@ -209,10 +244,12 @@ void adapt_target_cruise(adapt_state_t *state, double p99_ns, double share)
         adapt_cruise_move(state, base);
         return;
     }
-    if (p99_ns < 0.6 * target_ns && state->knee.step < base / 4)
-        state->knee.step = base / 4;
-    else if (p99_ns > 0.75 * target_ns && state->knee.step > base / 32)
+    bool near_violation = target->violated_limit > 0 && 5 * base > 4 * target->violated_limit;
+    if (near_violation && state->knee.step > base / 32)
         state->knee.step = base >= 32 ? base / 32 : 1;
-    target->violated_limit = 0;
+    else if (p99_ns < 0.6 * target_ns && state->knee.step < base / 4)
+        state->knee.step = base / 4;
+    if (base >= target->violated_limit)
+        target->violated_limit = 0;
     adapt_increase(state, highest, AURAIO_ADAPT_CAUSE_HEADROOM);
 }

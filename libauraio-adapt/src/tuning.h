@@ -92,12 +92,17 @@
  */
 #define ADAPT_TAIL_SAMPLES_CLEAN 150
 #define ADAPT_TAIL_SAMPLES 400
+/* ... but an arm whose slowest completion took less than this share of the target needn't wait for
+ * its tail. */
+#define ADAPT_TAIL_FAR 0.6
 /* Before a doubling is called failed, and for the limit chosen: this error, or this much time. What
  * is fast can be known well. */
 #define ADAPT_SEARCH_ERROR 0.012
 #define ADAPT_SEARCH_NS INT64_C(100000000)
 /* ... but not in less time than this: other users of the device come and go in milliseconds. */
 #define ADAPT_SEARCH_NS_MIN INT64_C(20000000)
+/* Three errors above what is wanted are believed after a neighbour's burst. */
+#define ADAPT_SEARCH_NS_STRONG INT64_C(5000000)
 /* A doubling that gains more than half of what it could is believed at once. */
 #define ADAPT_DOUBLING_STEEP 0.35
 /* The knee is known when its bounds are within this factor. */
@@ -165,6 +170,7 @@
 #define ADAPT_HOLD_ARMS 6
 #define ADAPT_HOLD_MAX 32
 #define ADAPT_CALM 0.8
+#define ADAPT_CALM_DEBT 0.1
 
 /* ---- change of the device */
 
@@ -190,6 +196,12 @@
 
 /* ---- exogenous latency */
 
+/* A deep probe goes down to an eighth: whatever depth does to latency shows there. It lasts until
+ * that many exceedances would have been seen if nothing changed, and sees a difference when there
+ * are fewer than half. */
+#define ADAPT_DEEP_DIVISOR 8
+#define ADAPT_DEEP_EXPECTED 10.0
+#define ADAPT_DEEP_SHARE 0.5
 #define ADAPT_ALLOWED 0.01
 #define ADAPT_ALLOWED_LOOSE 0.10
 #define ADAPT_ELASTICITY_SUSPENDED 0.25
