@@ -87,12 +87,12 @@ typedef struct sim_plan {
     int error; /* the first of a run, negative errno */
 } sim_plan_t;
 
-/* Decide the devices. 0, or -1 after saying what is wrong. The plan is to be destroyed either way.
- */
+/* Decide the devices. EXIT_OK, or EXIT_USAGE or EXIT_FAILED after saying what is wrong. The plan
+ * is to be destroyed either way. */
 int sim_plan_init(sim_plan_t *plan, const sim_options_t *options);
 void sim_plan_destroy(sim_plan_t *plan);
 
-/* Ask the oracles, decide the rows, run the trials. 0, or -1 after saying what failed. */
+/* Ask the oracles, decide the rows, run the trials. EXIT_OK, or EXIT_FAILED after saying why. */
 int sim_plan_run(sim_plan_t *plan);
 
 /* Run `count` pieces of work on `jobs` threads: function(argument, index). `label` and the share
@@ -122,9 +122,11 @@ int sim_export_csv(const sim_plan_t *plan, const char *path);
 int sim_export_json(const sim_plan_t *plan, const char *path);
 int sim_export_svg(const sim_plan_t *plan, const char *path);
 
-/* A model by name, curve:FILE or trace:FILE; a trace from its file, which the caller destroys. 0,
- * or -1 after saying what is wrong, with the line. */
+/* A model by name, curve:FILE or trace:FILE. EXIT_OK; EXIT_USAGE for a name there is not,
+ * EXIT_FAILED for a file, after saying what is wrong, with the line. */
 int sim_file_model(const char *name, auraio_sim_model_t *ret_model);
+
+/* A trace from its file, which the caller destroys. 0, or -1 after saying what is wrong. */
 int sim_file_trace(const char *path, auraio_sim_trace_t **ret_trace);
 
 /* Run the plan's first row once more and write its trace; show a policy the trace of a file. 0, or

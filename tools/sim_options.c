@@ -281,6 +281,8 @@ static int check(const sim_options_t *options)
         why = "--all has targets for each model: give --target each or --target none";
     else if (options->record && (options->model_count != 1 || options->policy_count > 1))
         why = "--record takes one MODEL and one --policy";
+    else if (options->record && options->separate)
+        why = "--record writes what one controller sees: leave out --separate";
     else if (options->svg && (options->model_count != 1 || options->target == SIM_TARGET_EACH))
         why = "--svg takes one MODEL and one --target";
     if (!why)

@@ -1,4 +1,5 @@
 /* sim_plan.c - decides what runs, runs it, and keeps the worst of the seeds. */
+#include "command.h"
 #include "sim.h"
 
 #include <errno.h>
@@ -10,6 +11,12 @@
 
 /* ---- devices ----------------------------------------------------------------------------------
  */
+
+static int failed(int error)
+{
+    fprintf(stderr, "auraio sim: the simulation failed: %s\n", strerror(-error));
+    return EXIT_FAILED;
+}
 
 /* Make the model's run last that long, its segments in proportion. */
 static void stretch(auraio_sim_model_t *model, int64_t duration_ns)
@@ -45,12 +52,6 @@ static int add_subject(sim_plan_t *plan, const auraio_sim_model_t *model)
     return 0;
 }
 
-static int add_named(sim_plan_t *plan, const char *name)
-{
-    auraio_sim_model_t model;
-    return sim_file_model(name, &model) ? -EINVAL : add_subject(plan, &model);
-}
-
 static int add_random(sim_plan_t *plan)
 {
     const sim_options_t *options = plan->options;
@@ -77,11 +78,14 @@ int sim_plan_init(sim_plan_t *plan, const sim_options_t *options)
 {
     *plan = (sim_plan_t){.options = options};
     int error = options->all ? add_all(plan) : add_random(plan);
-    for (int i = 0; !error && i < options->model_count; i++)
-        error = add_named(plan, options->models[i]);
-    if (error == -ENOMEM)
-        fprintf(stderr, "auraio sim: out of memory\n");
-    return error ? -1 : 0;
+    for (int i = 0; !error && i < options->model_count; i++) {
+        auraio_sim_model_t model;
+        int status = sim_file_model(options->models[i], &model);
+        if (status != EXIT_OK)
+            return status;
+        error = add_subject(plan, &model);
+    }
+    return error ? failed(error) : EXIT_OK;
 }
 
 void sim_plan_destroy(sim_plan_t *plan)
@@ -296,12 +300,6 @@ static int add_rows(sim_plan_t *plan)
     return error;
 }
 
-static int failed(int error)
-{
-    fprintf(stderr, "auraio sim: the simulation failed: %s\n", strerror(-error));
-    return -1;
-}
-
 int sim_plan_run(sim_plan_t *plan)
 {
     const sim_options_t *options = plan->options;
@@ -309,12 +307,12 @@ int sim_plan_run(sim_plan_t *plan)
              ask_oracle, plan);
     int error = plan->error ? plan->error : add_rows(plan);
     if (error) /* -ERANGE has been explained */
-        return error == -ERANGE ? -1 : failed(error);
+        return error == -ERANGE ? EXIT_FAILED : failed(error);
     sim_work(plan->row_count * options->seeds, options->jobs, options->progress, "trials",
              run_trial, plan);
     if (plan->error)
         return failed(plan->error);
     for (int i = 0; i < plan->row_count; i++)
         summarise(&plan->rows[i], options->seeds);
-    return 0;
+    return EXIT_OK;
 }

@@ -18,6 +18,7 @@
 #include "text.h"
 
 #define COUNT_MAX 65536
+#define IN_FLIGHT_MAX (1 << 20)
 #define LINE_MAX_BYTES 96
 
 static const char *const kinds[] = {"read", "write", "other"};
@@ -100,8 +101,9 @@ static int read_reap(sim_text_t *text, int64_t previous_ns, sim_reap_t *ret_reap
         return sim_text_wrong(text, "`reap` needs a time in ns, from 0", ret_where);
     if (now_ns < previous_ns)
         return sim_text_wrong(text, "the time is before that of the reap above", ret_where);
-    if (!sim_text_integer(text, 0, INT32_MAX, &in_flight))
-        return sim_text_wrong(text, "`reap` needs a number of operations in flight", ret_where);
+    if (!sim_text_integer(text, 0, IN_FLIGHT_MAX, &in_flight))
+        return sim_text_wrong(text, "`reap` needs the operations in flight, 0 to 1048576",
+                              ret_where);
     if (!sim_text_integer(text, 1, COUNT_MAX, &count))
         return sim_text_wrong(text, "`reap` needs a number of completions, 1 to 65536", ret_where);
     bool late = sim_text_word(text, "late");

@@ -184,6 +184,7 @@ Test(sim_trace, a_wrong_trace_is_refused_with_its_line)
         {HEAD "done 5 4096 read\n", 2},
         {HEAD "reap -1 0 1\ndone 5 4096 read\n", 2},
         {HEAD "reap 99999999999999999999 0 1\ndone 5 4096 read\n", 2},
+        {HEAD "reap 5 1048577 1\ndone 5 4096 read\n", 2},
         {HEAD "reap 5 -1 1\ndone 5 4096 read\n", 2},
         {HEAD "reap 5 0 0\n", 2},
         {HEAD "reap 5 0 65537\n", 2},
