@@ -126,7 +126,7 @@ static void close_batch(adapt_state_t *state)
             adapt_cruise_move(state, state->base_limit);
         return;
     }
-    if (adapt_arm_merge_if_bursty(arm)) {
+    if (state->change.row < ADAPT_CHANGE_ROW_MIN && adapt_arm_merge_if_bursty(arm)) {
         adapt_pace_keep(state);
         state->change.row = 0;
         return;

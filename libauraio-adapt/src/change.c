@@ -73,7 +73,8 @@ bool adapt_change_in_arm(adapt_state_t *state, adapt_estimate_t rate)
     double expected =
         change->known ? change->reference
                       : state->search.best - adapt_curve_deficit(&state->search, state->base_limit);
-    if (fabs(rate.mean - expected) <= ADAPT_CHANGE_ARM + 2 * rate.error)
+    double width = ADAPT_CHANGE_ARM + ADAPT_Z_STRICT * rate.error + change->spread;
+    if (fabs(rate.mean - expected) <= width)
         return false;
     adapt_change_search(state, rate.mean - expected);
     return true;

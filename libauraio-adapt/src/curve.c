@@ -78,6 +78,18 @@ double adapt_curve_knee(const adapt_search_t *search, double knee_share, double 
     return highest;
 }
 
+/* A limit below the knee that was measured too roughly to say so, or 0. */
+int adapt_curve_doubtful(const adapt_search_t *search, double knee_share)
+{
+    double wanted = search->best + log(knee_share);
+    for (int i = 0; i < search->count && search->nodes[i].fitted < wanted; i++) {
+        const adapt_node_t *node = &search->nodes[i];
+        if (!node->precise && node->rate.mean + ADAPT_Z_STEEP * node->rate.error > wanted)
+            return node->limit;
+    }
+    return 0;
+}
+
 /* Where depth no longer pays at a given elasticity: the best of ln(rate) - e ln(limit). */
 double adapt_curve_utility_peak(const adapt_search_t *search, double elasticity)
 {

@@ -29,6 +29,7 @@ void adapt_cruise_begin(adapt_state_t *state, int limit, adapt_mode_t mode)
     state->mode = mode;
     knee->wide_gap = ADAPT_WIDE_GAP;
     knee->since_wide = 0;
+    knee->bold = true;
     adapt_cruise_move(state, limit);
     knee->step = state->base_limit / 16 > 1 ? state->base_limit / 16 : 1;
 }
@@ -70,7 +71,8 @@ static int limit_above(const adapt_state_t *state)
 
 static int limit_below(const adapt_state_t *state)
 {
-    int step = state->base_limit / ADAPT_PROBE_DOWN_DIVISOR;
+    int step = state->base_limit /
+               (state->knee.bold ? ADAPT_PROBE_BOLD_DIVISOR : ADAPT_PROBE_DOWN_DIVISOR);
     return adapt_clamp_limit(state, state->base_limit - (step > 1 ? step : 1));
 }
 
@@ -109,15 +111,32 @@ static double paired_error(const adapt_paired_t *paired)
                               : 1;
 }
 
+/* What the base limit lacks of the best, and its error: what the curve said, or what the gain above
+ * leaves room for. The elasticity of a saturating device falls with depth, so all that lies above
+ * is some three times the gain of a quarter more. */
+static adapt_estimate_t deficit_of(const adapt_state_t *state)
+{
+    const adapt_knee_t *knee = &state->knee;
+    adapt_estimate_t curve = {.mean = knee->deficit, .error = state->search.best_error};
+    if (knee->up.cycles < 2)
+        return curve;
+    adapt_estimate_t room = {
+        .mean = ADAPT_GAIN_BEYOND * adapt_max(paired_mean(&knee->up), 0),
+        .error = paired_error(&knee->up),
+    };
+    return room.mean + room.error < curve.mean ? room : curve;
+}
+
 /* Whether it is known that less depth would lose too much. */
 static bool is_settled(const adapt_state_t *state)
 {
     const adapt_knee_t *knee = &state->knee;
     if (limit_below(state) >= state->base_limit)
         return true;
-    double deficit = knee->deficit - paired_mean(&knee->down);
-    double error = hypot(paired_error(&knee->down), state->search.best_error);
-    return knee->down.cycles >= 2 && deficit - error > knee->deficit_allowed;
+    adapt_estimate_t deficit = deficit_of(state);
+    double missing = deficit.mean - paired_mean(&knee->down);
+    double error = hypot(paired_error(&knee->down), deficit.error);
+    return knee->down.cycles >= 2 && missing - error > knee->deficit_allowed;
 }
 
 static void search_here(adapt_state_t *state, double gain, double error)
@@ -160,13 +179,19 @@ static bool surplus_below(adapt_state_t *state)
     if (knee->down.cycles < 2 || below >= state->base_limit)
         return false;
     double gain = paired_mean(&knee->down), error = paired_error(&knee->down);
-    double deficit = adapt_max(knee->deficit - gain, 0);
-    if (deficit + ADAPT_Z_DOWN * hypot(error, state->search.best_error) >= knee->deficit_allowed)
+    adapt_estimate_t deficit = deficit_of(state);
+    double missing = adapt_max(deficit.mean - gain, 0);
+    if (missing + ADAPT_Z_DOWN * hypot(error, deficit.error) >= knee->deficit_allowed) {
+        if (knee->bold && is_settled(state)) {
+            knee->bold = false;
+            knee->down = (adapt_paired_t){.cycles = 0};
+        }
         return false;
+    }
     adapt_journal_add(state, AURAIO_ADAPT_CAUSE_SURPLUS, state->base_limit, below, gain, error);
     knee->step = 1;
     adapt_cruise_move(state, below);
-    knee->deficit = deficit;
+    knee->deficit = missing;
     return true;
 }
 

@@ -101,8 +101,11 @@ static void choose(adapt_state_t *state)
         return;
     }
     int middle = adapt_clamp_limit(state, nearest_int(sqrt(lowest * highest)));
-    if (highest > lowest * ADAPT_REFINE_RATIO && search->refinements < ADAPT_REFINE_MAX &&
-        !is_measured(search, middle)) {
+    int doubtful = adapt_curve_doubtful(search, goal->knee_share);
+    if (doubtful > 0)
+        middle = doubtful;
+    if ((doubtful > 0 || highest > lowest * ADAPT_REFINE_RATIO) &&
+        search->refinements < ADAPT_REFINE_MAX && (doubtful > 0 || !is_measured(search, middle))) {
         search->refinements++;
         search->direction = ADAPT_REFINE;
         state->base_limit = middle;
@@ -314,6 +317,7 @@ void adapt_search_evaluate(adapt_state_t *state)
         .limit = state->limit,
         .violating =
             has_target && (violating || exceedance.share - exceedance.error > state->goal.allowed),
+        .precise = is_precise(arm, rate.error),
         .rate = rate,
         .p99_ns = adapt_arm_percentile_ns(state),
         .exceedance = exceedance,

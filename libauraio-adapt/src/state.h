@@ -104,6 +104,7 @@ void adapt_cost_adopt(adapt_cost_t *cost, const adapt_arm_t *arm);
 typedef struct adapt_node {
     int limit;
     bool violating;
+    bool precise; /* measured as well as it can be: others were only good enough to go on */
     adapt_estimate_t rate;
     double fitted; /* rate.mean, with noise around a plateau pooled */
     double p99_ns;
@@ -157,6 +158,7 @@ typedef struct adapt_knee {
     adapt_paired_t up, down;
     int turn;          /* probes made */
     int gap, gap_left; /* base arms between probes */
+    bool bold;         /* probes below go to half: a search that went too far shows at once */
     bool repeat_up;    /* the last probe above was promising: look again at once */
     int wide_gap;      /* completions between wide probes, in limits */
     int64_t since_wide;
@@ -290,6 +292,7 @@ void adapt_search_evaluate(adapt_state_t *state);
 double adapt_curve_deficit(const adapt_search_t *search, int limit);
 void adapt_search_begin_down(adapt_state_t *state, int from);
 double adapt_curve_knee(const adapt_search_t *search, double knee_share, double *ret_lowest);
+int adapt_curve_doubtful(const adapt_search_t *search, double knee_share);
 void adapt_curve_fit(adapt_search_t *search);
 double adapt_curve_utility_peak(const adapt_search_t *search, double elasticity);
 double adapt_curve_target_limit(const adapt_search_t *search, double target_ns);

@@ -78,7 +78,7 @@
 #define ADAPT_DEFICIT_TARGET 0.0202
 /* Nodes that fall with depth by less than this many errors are noise around a plateau: they are
  * pooled. */
-#define ADAPT_POOL_Z 2.5
+#define ADAPT_POOL_Z 3.5
 /* Where an arm takes longer than this, the first doubling that fails ends the way up; wide probes
  * look beyond it later. */
 #define ADAPT_PLATEAU_NS INT64_C(500000000)
@@ -123,6 +123,7 @@
 /* Probes: a quarter above, a fifth below: small enough to harm nobody, large enough to show. */
 #define ADAPT_PROBE_UP_DIVISOR 4
 #define ADAPT_PROBE_DOWN_DIVISOR 5
+#define ADAPT_PROBE_BOLD_DIVISOR 2
 /* Evidence of probes fades: about ten cycles count. */
 #define ADAPT_PROBE_DECAY 0.9
 #define ADAPT_PROBE_GAP_MAX 16
@@ -133,6 +134,7 @@
 #define ADAPT_WIDE_GAP_MAX 20000
 /* A quarter more depth that gains this share of what may be missing: the rest lies beyond it. */
 #define ADAPT_GAIN_SHARE 0.5
+#define ADAPT_GAIN_BEYOND 3.0
 #define ADAPT_KNEE_BATCHES 12
 /* An arm goes on until it is known this well, or for ADAPT_SEARCH_NS. */
 #define ADAPT_KNEE_ERROR 0.015
@@ -175,6 +177,8 @@
 /* ---- change of the device */
 
 #define ADAPT_CHANGE_BATCHES 16
+/* A row this long may be a change: its batches are not merged. */
+#define ADAPT_CHANGE_ROW_MIN 3
 #define ADAPT_CHANGE_BATCHES_GROSS 8
 #define ADAPT_CHANGE_GROSS 0.5
 #define ADAPT_CHANGE_WIDTH 0.2
