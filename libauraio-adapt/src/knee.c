@@ -253,7 +253,8 @@ static adapt_probe_t next_probe(adapt_state_t *state, double p99_ns, double shar
     int gap_max = settled ? ADAPT_PROBE_GAP_MAX : ADAPT_PROBE_GAP_UNSETTLED;
     if (knee->turn >= ADAPT_PROBE_TURN && knee->gap < gap_max)
         knee->gap *= 2;
-    bool prefer_up = ++knee->turn % (settled ? 2 : ADAPT_PROBE_TURN) == 1;
+    bool first_of_turn = ++knee->turn % ADAPT_PROBE_TURN == 1;
+    bool prefer_up = settled ? !first_of_turn : first_of_turn;
     if (can_up && (prefer_up || !can_down))
         return ADAPT_PROBE_UP;
     return can_down ? ADAPT_PROBE_DOWN : ADAPT_PROBE_NONE;
@@ -306,7 +307,7 @@ void adapt_cruise_evaluate(adapt_state_t *state)
         return;
     if (adapt_change_in_batches(state))
         return;
-    int batches_min = knee->probe == ADAPT_PROBE_WIDE ? ADAPT_PACED_BATCHES : 6;
+    int batches_min = knee->probe != ADAPT_PROBE_NONE ? ADAPT_PACED_BATCHES : 6;
     if (arm->count < adapt_pace_batches(state, batches_min) || !arm_is_complete(state))
         return;
 
@@ -329,7 +330,7 @@ void adapt_cruise_evaluate(adapt_state_t *state)
     double share = arm->samples > 0 ? (double)arm->over / (double)arm->samples : 0;
     if (state->mode == ADAPT_AT_TARGET) {
         if (!adapt_target_leave(state, p99_ns, share))
-            adapt_target_cruise(state, p99_ns, share);
+            adapt_target_cruise(state, rate, p99_ns, share);
         return;
     }
     if (knee->probed_kind != ADAPT_PROBE_NONE && knee->have_base && judge_probe(state, rate))

@@ -90,13 +90,15 @@ static void choose(adapt_state_t *state)
     adapt_search_t *search = &state->search;
     const adapt_goal_t *goal = &state->goal;
     adapt_curve_fit(search);
+    double bound =
+        goal->target_ns > 0 ? adapt_curve_target_limit(search, (double)goal->target_ns) : INFINITY;
+    if (bound < search->nodes[search->count - 1].limit)
+        adapt_curve_bound(search, adapt_max(bound, state->min_limit));
     double lowest = 0;
     double highest = adapt_curve_knee(search, goal->knee_share, &lowest);
     if (goal->level == 2)
         lowest = highest = adapt_curve_utility_peak(search, goal->elasticity);
-    double bound =
-        goal->target_ns > 0 ? adapt_curve_target_limit(search, (double)goal->target_ns) : INFINITY;
-    if (bound < highest) {
+    if (bound <= highest * ADAPT_REFINE_RATIO) {
         cruise(state, adapt_clamp_limit(state, nearest_int(bound)), ADAPT_AT_TARGET);
         return;
     }
@@ -189,8 +191,9 @@ static verdict_t judge_down(const adapt_state_t *state, adapt_estimate_t rate, d
 static verdict_t judge_refined(const adapt_state_t *state, adapt_estimate_t rate, bool violating)
 {
     const adapt_arm_t *arm = &state->arm;
-    bool measured = arm->closed >= adapt_pace_batches(state, ADAPT_SEARCH_BATCHES_MIN) &&
-                    is_precise(arm, rate.error);
+    int64_t time_ns = arm->last_ns - arm->begin_ns;
+    bool precise = rate.error < ADAPT_REFINE_ERROR || time_ns > ADAPT_REFINE_NS;
+    bool measured = arm->closed >= adapt_pace_batches(state, ADAPT_SEARCH_BATCHES_MIN) && precise;
     return violating || measured ? STOP : UNDECIDED;
 }
 

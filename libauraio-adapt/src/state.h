@@ -171,12 +171,14 @@ typedef struct adapt_knee {
 
 typedef struct adapt_target {
     double debt;      /* completions over the target beyond the budget */
-    double debt_mark; /* of it, what decreases were made for already */
-    int good_limit;   /* the last limit seen to keep the target */
+    double debt_mark; /* of it, what decreases were made for already, and what probes left */
     int ceiling;      /* a limit that violated: stay below */
-    int hold;         /* arms until the next increase */
+    int hold;         /* arms until it is lifted */
     int hold_length;
-    int violated_limit; /* where the present row of decreases began */
+    int good_limit;     /* the last limit seen to keep the target */
+    int paid_limit;     /* where increases were last seen to bring throughput, */
+    double paid_rate;   /* and how much there was */
+    int violated_limit; /* where the newest violation was */
     double violated_share;
     bool depth_matters; /* a deep probe showed it */
     bool retrying;      /* the deep probe decides whether a suspended target is taken up */
@@ -289,6 +291,7 @@ void adapt_start_arm(adapt_state_t *state, int limit, int batch_size);
 
 void adapt_search_begin(adapt_state_t *state, int from);
 void adapt_search_evaluate(adapt_state_t *state);
+void adapt_curve_bound(adapt_search_t *search, double bound);
 double adapt_curve_deficit(const adapt_search_t *search, int limit);
 void adapt_search_begin_down(adapt_state_t *state, int from);
 double adapt_curve_knee(const adapt_search_t *search, double knee_share, double *ret_lowest);
@@ -308,8 +311,9 @@ void adapt_target_begin(adapt_state_t *state);
 void adapt_target_probe_deep(adapt_state_t *state, int from, double share);
 void adapt_target_judge_deep(adapt_state_t *state);
 void adapt_target_count(adapt_state_t *state, int64_t samples, int64_t over);
+void adapt_target_mark_debt(adapt_state_t *state);
 bool adapt_target_violated(adapt_state_t *state);
-void adapt_target_cruise(adapt_state_t *state, double p99_ns, double share);
+void adapt_target_cruise(adapt_state_t *state, adapt_estimate_t rate, double p99_ns, double share);
 bool adapt_target_leave(adapt_state_t *state, double p99_ns, double share);
 double adapt_target_debt_cap(const adapt_state_t *state);
 bool adapt_target_free_batch(adapt_state_t *state);

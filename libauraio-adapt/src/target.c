@@ -29,9 +29,18 @@ void adapt_target_count(adapt_state_t *state, int64_t samples, int64_t over)
     adapt_target_t *target = &state->target;
     double cap = adapt_target_debt_cap(state);
     target->debt += (double)over - ADAPT_BUDGET * state->goal.allowed * (double)samples;
-    target->debt = adapt_clamp(target->debt, -cap, ADAPT_DEBT_MAX * cap);
+    target->debt = adapt_clamp(target->debt, -cap, target->debt_mark + ADAPT_DEBT_MAX * cap);
     if (target->debt < target->debt_mark)
         target->debt_mark = adapt_max(target->debt, 0);
+}
+
+/* What is owed so far is no evidence against the base limit: it was acted upon, or another limit
+ * made it. */
+void adapt_target_mark_debt(adapt_state_t *state)
+{
+    adapt_target_t *target = &state->target;
+    target->debt = adapt_min(target->debt, ADAPT_DEBT_MAX * adapt_target_debt_cap(state));
+    target->debt_mark = adapt_max(target->debt, 0);
 }
 
 static void hold_below(adapt_target_t *target, int violating_limit)
@@ -57,7 +66,7 @@ static void lower(adapt_state_t *state, int old_limit, double factor, auraio_ada
     adapt_journal_add(state, cause, state->base_limit, limit, 0, 0);
     if (cause != AURAIO_ADAPT_CAUSE_DEBT)
         hold_below(target, old_limit);
-    target->debt_mark = target->debt;
+    adapt_target_mark_debt(state);
     state->knee.step = 1;
     state->mode = ADAPT_AT_TARGET;
     adapt_cruise_move(state, limit);
@@ -218,8 +227,21 @@ bool adapt_target_leave(adapt_state_t *state, double p99_ns, double share)
     return true;
 }
 
+/* Whether the increases since the last look brought throughput: looked at with every quarter more.
+ * Where they don't the knee is in charge, though the target would allow more. */
+static bool increase_paid(adapt_target_t *target, int limit, adapt_estimate_t rate)
+{
+    if (target->paid_limit > 0 && limit > target->paid_limit && 4 * limit < 5 * target->paid_limit)
+        return true;
+    double distance = target->paid_limit > 0 ? log((double)limit / target->paid_limit) : 0;
+    bool paid = distance <= 0 || rate.mean - target->paid_rate > ADAPT_ELASTICITY_PAID * distance;
+    target->paid_limit = limit;
+    target->paid_rate = rate.mean;
+    return paid;
+}
+
 /* A full arm at the target: increase, or stay for another arm. */
-void adapt_target_cruise(adapt_state_t *state, double p99_ns, double share)
+void adapt_target_cruise(adapt_state_t *state, adapt_estimate_t rate, double p99_ns, double share)
 {
     adapt_target_t *target = &state->target;
     const adapt_goal_t *goal = &state->goal;
@@ -236,12 +258,10 @@ void adapt_target_cruise(adapt_state_t *state, double p99_ns, double share)
         adapt_start_arm(state, base, adapt_batch_size_for(base));
         return;
     }
-    /* Where throughput has nothing to gain the knee is in charge. */
-    if (state->search.count > 0 && state->change.known &&
-        adapt_curve_deficit(&state->search, base) < goal->deficit_allowed / 2) {
+    if (!increase_paid(target, base, rate)) {
         adapt_target_begin(state);
         state->mode = ADAPT_AT_KNEE;
-        adapt_cruise_move(state, base);
+        adapt_cruise_begin(state, base, ADAPT_AT_KNEE);
         return;
     }
     bool near_violation = target->violated_limit > 0 && 5 * base > 4 * target->violated_limit;

@@ -105,6 +105,9 @@
 #define ADAPT_SEARCH_NS_STRONG INT64_C(5000000)
 /* A doubling that gains more than half of what it could is believed at once. */
 #define ADAPT_DOUBLING_STEEP 0.35
+/* The limit chosen is measured better, for on a flat curve a small error is much depth. */
+#define ADAPT_REFINE_ERROR 0.006
+#define ADAPT_REFINE_NS INT64_C(250000000)
 /* The knee is known when its bounds are within this factor. */
 #define ADAPT_REFINE_RATIO 1.15
 #define ADAPT_REFINE_MAX 4
@@ -140,7 +143,8 @@
 #define ADAPT_KNEE_ERROR 0.015
 /* While it isn't settled whether less depth would do, probes stay this frequent. */
 #define ADAPT_PROBE_GAP_UNSETTLED 2
-/* One probe in so many looks above: those below cost no latency. */
+/* While it isn't settled one probe in so many looks above: those below cost no latency. Then one in
+ * so many looks below: those above cost no throughput. */
 #define ADAPT_PROBE_TURN 4
 
 /* ---- cruise at a target */
@@ -168,6 +172,9 @@
 #define ADAPT_CUT_DEBT 0.9
 #define ADAPT_CUT_MIN 0.6
 #define ADAPT_CUT_MAX 0.9
+/* Increases go on while they bring this elasticity; less is left to the knee's finer instruments.
+ */
+#define ADAPT_ELASTICITY_PAID 0.1
 #define ADAPT_CEILING 0.95
 #define ADAPT_HOLD_ARMS 6
 #define ADAPT_HOLD_MAX 32
