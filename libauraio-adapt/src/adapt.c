@@ -72,8 +72,6 @@ void adapt_start_arm(adapt_state_t *state, int limit, int batch_size)
 {
     assert(limit >= state->min_limit && limit <= state->max_limit);
     int larger = limit > state->limit ? limit : state->limit;
-    if (state->limit != limit)
-        adapt_target_mark_debt(state);
     state->limit = limit;
     state->settle_left = limit;
     state->settle_bound = 4 * larger;
@@ -186,7 +184,6 @@ void auraio_adapt_complete(auraio_adapt_t *adapt, const auraio_adapt_batch_t *ba
     if (!late && state->goal.target_ns > 0)
         count_debt(state, batch);
     if (state->settle_left > 0) {
-        adapt_target_mark_debt(state);
         settle(state, batch->count, batch->in_flight);
         return;
     }

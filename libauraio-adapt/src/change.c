@@ -57,8 +57,9 @@ bool adapt_change_in_batches(adapt_state_t *state)
 
     int needed =
         fabs(difference) > ADAPT_CHANGE_GROSS ? ADAPT_CHANGE_BATCHES_GROSS : ADAPT_CHANGE_BATCHES;
-    if (change->row < adapt_pace_batches(state, needed) ||
-        arm->last_ns - change->row_begin_ns < ADAPT_CHANGE_NS)
+    if (arm->pace_ns > 0 && needed > ADAPT_PACED_ROW)
+        needed = ADAPT_PACED_ROW;
+    if (change->row < needed || arm->last_ns - change->row_begin_ns < ADAPT_CHANGE_NS)
         return false;
     adapt_change_search(state, difference);
     return true;

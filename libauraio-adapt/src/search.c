@@ -82,7 +82,6 @@ static void cruise(adapt_state_t *state, int limit, adapt_mode_t mode)
     for (int i = state->search.count - 1; i >= 0 && state->search.nodes[i].limit > limit; i--)
         if (state->search.nodes[i].violating)
             state->target.violated_limit = state->search.nodes[i].limit;
-    state->target.depth_matters = state->target.violated_limit > 0;
 }
 
 static void choose(adapt_state_t *state)

@@ -311,7 +311,6 @@ void adapt_target_begin(adapt_state_t *state);
 void adapt_target_probe_deep(adapt_state_t *state, int from, double share);
 void adapt_target_judge_deep(adapt_state_t *state);
 void adapt_target_count(adapt_state_t *state, int64_t samples, int64_t over);
-void adapt_target_mark_debt(adapt_state_t *state);
 bool adapt_target_violated(adapt_state_t *state);
 void adapt_target_cruise(adapt_state_t *state, adapt_estimate_t rate, double p99_ns, double share);
 bool adapt_target_leave(adapt_state_t *state, double p99_ns, double share);

@@ -23,20 +23,25 @@ void adapt_target_begin(adapt_state_t *state)
     state->target = (adapt_target_t){.hold_length = 1};
 }
 
-/* Completions, whether they are evidence of throughput or not. */
+/* Completions, whether they are evidence of throughput or not. What probes and older limits make is
+ * owed too, but it is no evidence against the base limit. */
 void adapt_target_count(adapt_state_t *state, int64_t samples, int64_t over)
 {
     adapt_target_t *target = &state->target;
     double cap = adapt_target_debt_cap(state);
-    target->debt += (double)over - ADAPT_BUDGET * state->goal.allowed * (double)samples;
+    double owed = (double)over - ADAPT_BUDGET * state->goal.allowed * (double)samples;
+    bool of_base = state->limit == state->base_limit && state->settle_left == 0;
+    target->debt += owed;
+    if (!of_base && owed > 0)
+        target->debt_mark += owed;
+    target->debt_mark = adapt_min(target->debt_mark, ADAPT_DEBT_MAX * cap);
     target->debt = adapt_clamp(target->debt, -cap, target->debt_mark + ADAPT_DEBT_MAX * cap);
     if (target->debt < target->debt_mark)
         target->debt_mark = adapt_max(target->debt, 0);
 }
 
-/* What is owed so far is no evidence against the base limit: it was acted upon, or another limit
- * made it. */
-void adapt_target_mark_debt(adapt_state_t *state)
+/* What is owed so far was acted upon. */
+static void mark_debt(adapt_state_t *state)
 {
     adapt_target_t *target = &state->target;
     target->debt = adapt_min(target->debt, ADAPT_DEBT_MAX * adapt_target_debt_cap(state));
@@ -66,7 +71,7 @@ static void lower(adapt_state_t *state, int old_limit, double factor, auraio_ada
     adapt_journal_add(state, cause, state->base_limit, limit, 0, 0);
     if (cause != AURAIO_ADAPT_CAUSE_DEBT)
         hold_below(target, old_limit);
-    adapt_target_mark_debt(state);
+    mark_debt(state);
     state->knee.step = 1;
     state->mode = ADAPT_AT_TARGET;
     adapt_cruise_move(state, limit);
@@ -77,7 +82,7 @@ static void lower(adapt_state_t *state, int old_limit, double factor, auraio_ada
 void adapt_target_probe_deep(adapt_state_t *state, int from, double share)
 {
     state->target.violated_limit = from;
-    state->target.violated_share = share;
+    state->target.violated_share = share < 3 * state->goal.allowed ? state->goal.allowed : share;
     state->knee.probe = ADAPT_PROBE_DEEP;
     int limit = adapt_clamp_limit(state, from / ADAPT_DEEP_DIVISOR);
     adapt_start_arm(state, limit, adapt_batch_size_for(limit));
@@ -89,12 +94,13 @@ void adapt_target_judge_deep(adapt_state_t *state)
     adapt_target_t *target = &state->target;
     const adapt_arm_t *arm = &state->arm;
     int from = target->violated_limit;
-    if ((double)arm->samples * target->violated_share < ADAPT_DEEP_EXPECTED)
+    bool is_slow = arm->last_ns - arm->begin_ns > ADAPT_DEEP_NS;
+    if ((double)arm->samples * target->violated_share < ADAPT_DEEP_EXPECTED && !is_slow)
         return;
 
     double share = (double)arm->over / (double)arm->samples;
     state->knee.probe = ADAPT_PROBE_NONE;
-    if (share < ADAPT_DEEP_SHARE * target->violated_share) {
+    if (is_slow || share < ADAPT_DEEP_SHARE * target->violated_share) {
         target->depth_matters = true;
         if (target->retrying)
             adapt_search_begin(state, state->limit);

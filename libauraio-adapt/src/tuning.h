@@ -47,6 +47,8 @@
 #define ADAPT_PACE_FADE 0.9
 /* The batches in which a device changed scatter too: what they taught is mostly forgotten. */
 #define ADAPT_PACE_DISTRUST 4
+/* ... and of a row that may be a change. */
+#define ADAPT_PACED_ROW 6
 
 /* ---- comparisons */
 
@@ -156,8 +158,9 @@
 #define ADAPT_FREE_CLUSTER 2.0
 /* Debt is remembered up to this many caps. */
 #define ADAPT_DEBT_MAX 2.0
-/* A small violation is asked after with every batch: 99 %. */
-#define ADAPT_Z_VIOLATION 2.33
+/* A small violation is asked after with every batch, for ever: three sigma. What it misses the debt
+ * account sees. */
+#define ADAPT_Z_VIOLATION 3.0
 #define ADAPT_TARGET_BATCHES 8
 #define ADAPT_TARGET_SAMPLES 300
 #define ADAPT_TARGET_SAMPLES_FULL 2000
@@ -211,8 +214,10 @@
  * that many exceedances would have been seen if nothing changed, and sees a difference when there
  * are fewer than half. */
 #define ADAPT_DEEP_DIVISOR 8
-#define ADAPT_DEEP_EXPECTED 10.0
-#define ADAPT_DEEP_SHARE 0.5
+#define ADAPT_DEEP_EXPECTED 20.0
+#define ADAPT_DEEP_SHARE 0.7
+/* A device too slow to show it in this time is taken to obey depth, as most do. */
+#define ADAPT_DEEP_NS INT64_C(2000000000)
 #define ADAPT_ALLOWED 0.01
 #define ADAPT_ALLOWED_LOOSE 0.10
 #define ADAPT_ELASTICITY_SUSPENDED 0.25
