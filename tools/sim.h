@@ -45,7 +45,8 @@ typedef struct sim_options {
     int64_t duration_ns; /* 0: the model's */
     int rings;
     bool separate;
-    int initial_limit; /* 0: default */
+    int initial_limit;     /* 0: default */
+    int arrivals, workers; /* 0: the model's */
     int jobs;
     bool all, check, chart, list, help;
     int random;

@@ -45,6 +45,10 @@ static int add_subject(sim_plan_t *plan, const auraio_sim_model_t *model)
     plan->subject_count++;
     if (options->duration_ns > 0)
         stretch(&subject->model, options->duration_ns);
+    for (int i = 0; options->arrivals > 0 && i < model->segment_count; i++)
+        subject->model.segments[i].arrival_ops = options->arrivals;
+    if (options->workers > 0)
+        subject->model.workers = options->workers;
     if (options->target != SIM_TARGET_EACH)
         memset(subject->model.targets_ns, 0, sizeof(subject->model.targets_ns));
     if (options->target == SIM_TARGET_ONE)

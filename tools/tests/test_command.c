@@ -63,6 +63,7 @@ Test(command, a_wrong_call_exits_with_2_and_says_what_is_wrong_with_which_value)
     expect("$AURAIO sim nvme --duration 2h", 2, "2h");
     expect("$AURAIO sim nvme --rings 9999", 2, "9999");
     expect("$AURAIO sim nvme --separate", 2, "--rings");
+    expect("$AURAIO sim nvme --arrivals 5 --workers 5", 2, "open loop");
     expect("$AURAIO sim nvme --color blue", 2, "blue");
     expect("$AURAIO sim --all --svg x.svg", 2, "--svg");
     expect("$AURAIO sim nvme --nosuch", 2, "nosuch");
@@ -73,6 +74,11 @@ Test(command, check_succeeds_when_the_bounds_are_kept_and_fails_when_not)
     expect("$AURAIO sim nvme --policy fixed --initial 32 --check", 0, "0 figures out of bounds");
     expect("$AURAIO sim nvme --policy fixed --initial 4 --check", 1, "FAIL nvme");
     expect("$AURAIO sim nvme --policy fixed --initial 4 --check", 1, "throughput is 0.1");
+}
+
+Test(command, an_open_load_passes_what_arrives)
+{
+    expect("$AURAIO sim nvme --policy fixed --initial 32 --arrivals 100000", 0, "100k  1.000");
 }
 
 Test(command, a_target_nothing_can_keep_is_said_to_be_one)

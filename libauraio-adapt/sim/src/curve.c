@@ -52,12 +52,24 @@ static double sigma_of(double log_ratio)
     return Z99 - sqrt(fmax(0, d));
 }
 
+/* What makes the mean of exp(sigma z) 1: the lognormal's exp(-sigma^2 / 2), and what the table of
+ * normal variates cuts off beyond its ends +-a, Phi(a - sigma) - Phi(-a - sigma) of Phi(a) -
+ * Phi(-a). */
+static double work_scale(const sim_normal_t *normal, double sigma)
+{
+    double a = normal->at[SIM_NORMAL_CELLS];
+    double all = erf(a * M_SQRT1_2);
+    double kept = 0.5 * (erf((a - sigma) * M_SQRT1_2) + erf((a + sigma) * M_SQRT1_2));
+    return exp(-0.5 * sigma * sigma) * all / kept;
+}
+
 int sim_curve_init(sim_device_t *device, uint32_t depth)
 {
     sim_curve_t *curve = &device->curve;
     curve->per_ns = malloc(((size_t)depth + 1) * sizeof(double));
     curve->sigma = malloc(((size_t)depth + 1) * sizeof(double));
-    if (!curve->per_ns || !curve->sigma)
+    curve->scale = malloc(((size_t)depth + 1) * sizeof(double));
+    if (!curve->per_ns || !curve->sigma || !curve->scale)
         return -ENOMEM;
     curve->depth_max = depth;
     for (uint32_t n = 0; n <= depth; n++) {
@@ -68,6 +80,7 @@ int sim_curve_init(sim_device_t *device, uint32_t depth)
             ops *= (double)at / first->depth;
         curve->per_ns[n] = ops * 1e-9 / at * WORK_UNIT;
         curve->sigma[n] = sigma_of(interpolate(device->model, at, tail_ratio));
+        curve->scale[n] = work_scale(&device->normal, curve->sigma[n]);
     }
     return sim_heap_init(&curve->heap, depth);
 }
@@ -77,6 +90,7 @@ void sim_curve_destroy(sim_device_t *device)
     sim_heap_destroy(&device->curve.heap);
     free(device->curve.per_ns);
     free(device->curve.sigma);
+    free(device->curve.scale);
 }
 
 static double rate(const sim_device_t *device)
@@ -109,9 +123,9 @@ void sim_curve_arrive(sim_device_t *device, uint32_t op)
     sim_curve_t *curve = &device->curve;
     sim_curve_sync(device);
     assert(curve->heap.count < curve->depth_max);
-    double sigma = curve->sigma[curve->heap.count + 1];
+    uint32_t n = curve->heap.count + 1;
     double z = sim_normal_draw(&device->normal, &device->service);
-    double work = exp(sigma * z - 0.5 * sigma * sigma);
+    double work = exp(curve->sigma[n] * z) * curve->scale[n];
     sim_heap_push(&curve->heap, curve->virtual_now + (int64_t)(work * WORK_UNIT), op);
     sim_curve_plan(device);
 }

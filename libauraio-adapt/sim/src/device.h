@@ -68,6 +68,7 @@ typedef struct sim_curve {
     sim_heap_t heap; /* by the virtual time at which an operation's work is done */
     double *per_ns;  /* virtual time a nanosecond with n in flight */
     double *sigma;   /* of the work of an operation that arrives as the n-th */
+    double *scale;   /* what makes the mean of that work 1 */
     uint32_t depth_max;
     int64_t virtual_now;
     int64_t last_ns; /* when virtual_now was true */

@@ -166,7 +166,7 @@ static const auraio_sim_model_t models[] = {
         .targets_ns = {800 * US},
     },
     {
-        FLASH("neighbour", "another user takes 120k IOPS, half of the time"),
+        FLASH("neighbour", "another user takes 240k IOPS, 5 ms of every 10"),
         .neighbour_ops = 240000,
         .neighbour_on_ns = 5 * MS,
         .neighbour_off_ns = 5 * MS,
