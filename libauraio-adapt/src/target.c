@@ -57,7 +57,8 @@ static void hold_below(adapt_target_t *target, int violating_limit)
 }
 
 /* Set the base limit to `factor` of `old_limit`. */
-static void lower(adapt_state_t *state, int old_limit, double factor, auraio_adapt_cause_t cause)
+static void lower(adapt_state_t *state, int old_limit, double factor, double share,
+                  auraio_adapt_cause_t cause)
 {
     adapt_target_t *target = &state->target;
     assert(factor > 0 && factor < 1);
@@ -69,7 +70,9 @@ static void lower(adapt_state_t *state, int old_limit, double factor, auraio_ada
         target->good_limit = 0;
     limit = adapt_clamp_limit(state, limit < old_limit ? limit : old_limit - 1);
     adapt_journal_add(state, cause, state->base_limit, limit, 0, 0);
-    if (cause != AURAIO_ADAPT_CAUSE_DEBT)
+    /* A small violation is repaid, and the account says when to increase again; a large one is not
+     * to be repeated soon. */
+    if (share > ADAPT_VIOLATION_LARGE * state->goal.allowed)
         hold_below(target, old_limit);
     mark_debt(state);
     state->knee.step = 1;
@@ -82,7 +85,8 @@ static void lower(adapt_state_t *state, int old_limit, double factor, auraio_ada
 void adapt_target_probe_deep(adapt_state_t *state, int from, double share)
 {
     state->target.violated_limit = from;
-    state->target.violated_share = share < 3 * state->goal.allowed ? state->goal.allowed : share;
+    state->target.violated_share =
+        share < ADAPT_VIOLATION_LARGE * state->goal.allowed ? state->goal.allowed : share;
     state->knee.probe = ADAPT_PROBE_DEEP;
     int limit = adapt_clamp_limit(state, from / ADAPT_DEEP_DIVISOR);
     adapt_start_arm(state, limit, adapt_batch_size_for(limit));
@@ -105,7 +109,8 @@ void adapt_target_judge_deep(adapt_state_t *state)
         if (target->retrying)
             adapt_search_begin(state, state->limit);
         else
-            lower(state, from, ADAPT_CUT_DEBT, AURAIO_ADAPT_CAUSE_VIOLATION);
+            lower(state, from, ADAPT_CUT_DEBT, target->violated_share,
+                  AURAIO_ADAPT_CAUSE_VIOLATION);
         return;
     }
     adapt_goal_loosen(state, share);
@@ -134,7 +139,7 @@ static void decrease(adapt_state_t *state, int old_limit, double factor,
                      adapt_share_estimate_t exceedance, auraio_adapt_cause_t cause)
 {
     if (!is_doubtful(state, old_limit)) {
-        lower(state, old_limit, factor, cause);
+        lower(state, old_limit, factor, exceedance.share, cause);
         return;
     }
     double share = adapt_max(exceedance.share, state->goal.allowed);

@@ -170,6 +170,8 @@
 #define ADAPT_GROSS_FACTOR 5.0
 #define ADAPT_GROSS_MAX 0.4
 #define ADAPT_HALF_OVER 0.5
+/* A share over the target that is more than this many times what is allowed leaves a ceiling. */
+#define ADAPT_VIOLATION_LARGE 3.0
 #define ADAPT_CUT_HALF 0.5
 #define ADAPT_CUT_GROSS 0.7
 #define ADAPT_CUT_DEBT 0.9
