@@ -131,6 +131,26 @@ Test(sim_text, comments_and_blank_lines_count_as_lines_and_are_passed_over)
     cr_assert_not(sim_text_next_line(&text));
 }
 
+Test(sim_text, numbers_may_have_a_fraction_and_an_exponent)
+{
+    static const struct {
+        const char *text;
+        double value;
+    } numbers[] = {{"0", 0},      {"12.25", 12.25},  {".5", 0.5},  {"3.", 3},
+                   {"2e3", 2000}, {"1.5E-2", 0.015}, {"7e+1", 70}, {"1e15", 1e15},
+                   {"e5", -1},    {".", -1},         {"1e", -1},   {"1e16", -1},
+                   {"1e999", -1}, {"0x10", -1},      {"inf", -1},  {"1.2.3", -1}};
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        sim_text_t text;
+        double value = -1;
+        sim_text_init(&text, numbers[i].text, strlen(numbers[i].text));
+        cr_assert(sim_text_next_line(&text));
+        cr_assert_eq(sim_text_number(&text, &value), numbers[i].value >= 0, "%s", numbers[i].text);
+        cr_assert_float_eq(value, numbers[i].value, 1e-12 * fabs(numbers[i].value), "%s: %g",
+                           numbers[i].text, value);
+    }
+}
+
 Test(sim_text, numbers_out_of_bounds_or_with_tails_are_refused_and_not_passed)
 {
     static const char bytes[] = "99999999999999999999 7x nan -1";
