@@ -200,6 +200,16 @@ static const auraio_sim_model_t models[] = {
         .targets_ns = {500 * US},
     },
     {
+        .name = "busy",
+        .summary =
+            "the measured disk at 60k arrivals a second: bursts queue, unless a limit is kept",
+        MEASURED,
+        .segments = {{.small_bytes = 4096, .arrival_ops = 60000}},
+        .segment_count = 1,
+        .duration_ns = 60 * SEC,
+        .targets_ns = {300 * US},
+    },
+    {
         .name = "workers",
         .summary = "cloud volume, 3 workers that think 0.5 ms between operations",
         CLOUD,

@@ -108,9 +108,9 @@ static void judge_segment(auraio_sim_verdict_t *verdict, const auraio_sim_scenar
     else if (!idle)
         find(verdict, "p99", segment, p99, best->limit < SHALLOW ? P99_SHALLOW_MAX : P99_MAX,
              false);
-    if (idle)
+    if (idle && !target)
         find(verdict, "swing", segment, swing, SWING_MAX, false);
-    else
+    if (!idle)
         judge_reached(verdict, scenario->model, segment);
     if (scenario->rings > 1)
         find(verdict, "jain", segment, figures->jain, JAIN_MIN, true);

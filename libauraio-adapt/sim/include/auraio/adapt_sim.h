@@ -350,7 +350,7 @@ typedef struct auraio_sim_verdict {
  *     violations   with a target <= 1 % of completions
  *     reached      within the model's reach_ns, and after at most 8192 completions
  *     reaction     within the model's react_ns
- *     swing        with a load that leaves the device idle: <= 25 %
+ *     swing        without a target, with a load that leaves the device idle: <= 25 %
  *     jain         several rings: >= 0.99
  *
  * With a load that leaves the device idle (workers or arrivals) p99 and reached are not judged:
