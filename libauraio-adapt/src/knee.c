@@ -111,20 +111,21 @@ static double paired_error(const adapt_paired_t *paired)
                               : 1;
 }
 
-/* What the base limit lacks of the best, and its error: what the curve said, or what the gain above
- * leaves room for. The elasticity of a saturating device falls with depth, so all that lies above
- * is some three times the gain of a quarter more. */
+/* What the base limit lacks of the best, and its error: what the curve said, and what the gain
+ * above leaves room for, weighted by their errors. The elasticity of a saturating device falls with
+ * depth, so all that lies above is some three times the gain of a quarter more; that rule has an
+ * error of its own. */
 static adapt_estimate_t deficit_of(const adapt_state_t *state)
 {
     const adapt_knee_t *knee = &state->knee;
     adapt_estimate_t curve = {.mean = knee->deficit, .error = state->search.best_error};
-    if (knee->up.cycles < 2)
+    if (knee->up.cycles < 2 || curve.error <= 0)
         return curve;
-    adapt_estimate_t room = {
-        .mean = ADAPT_GAIN_BEYOND * adapt_max(paired_mean(&knee->up), 0),
-        .error = paired_error(&knee->up),
-    };
-    return room.mean + room.error < curve.mean ? room : curve;
+    double room = ADAPT_GAIN_BEYOND * adapt_max(paired_mean(&knee->up), 0);
+    double room_error = hypot(ADAPT_GAIN_BEYOND * paired_error(&knee->up), ADAPT_GAIN_BEYOND_ERROR);
+    double a = 1 / (curve.error * curve.error), b = 1 / (room_error * room_error);
+    return (adapt_estimate_t){.mean = (a * curve.mean + b * room) / (a + b),
+                              .error = 1 / sqrt(a + b)};
 }
 
 /* Whether it is known that less depth would lose too much. */

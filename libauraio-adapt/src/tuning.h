@@ -140,6 +140,7 @@
 /* A quarter more depth that gains this share of what may be missing: the rest lies beyond it. */
 #define ADAPT_GAIN_SHARE 0.5
 #define ADAPT_GAIN_BEYOND 3.0
+#define ADAPT_GAIN_BEYOND_ERROR 0.03
 #define ADAPT_KNEE_BATCHES 12
 /* An arm goes on until it is known this well, or for ADAPT_SEARCH_NS. */
 #define ADAPT_KNEE_ERROR 0.015
