@@ -13,7 +13,7 @@
 
 #include <errno.h>
 
-#define WORK_UNIT 0x1p30 /* virtual time of a mean operation: fine enough, and 2^33 of them fit */
+#define WORK_UNIT 0x1p24 /* virtual time of a mean operation: fine enough, and 2^39 of them fit */
 #define Z99 2.326347874
 
 /* ln of y at depth n, linear in ln(depth) between the knots and constant outside of them. */
@@ -113,7 +113,7 @@ void sim_curve_plan(sim_device_t *device)
     int64_t at = INT64_MAX;
     if (curve->heap.count > 0 && !device->paused) {
         double left = (double)(sim_heap_first(&curve->heap) - curve->virtual_now);
-        at = device->now_ns + 1 + (int64_t)(fmax(0, left) / rate(device));
+        at = device->now_ns + sim_time_ns(left / rate(device) + 1);
     }
     sim_device_set_timer(device, SIM_TIMER_CURVE, at);
 }
@@ -126,7 +126,7 @@ void sim_curve_arrive(sim_device_t *device, uint32_t op)
     uint32_t n = curve->heap.count + 1;
     double z = sim_normal_draw(&device->normal, &device->service);
     double work = exp(curve->sigma[n] * z) * curve->scale[n];
-    sim_heap_push(&curve->heap, curve->virtual_now + (int64_t)(work * WORK_UNIT), op);
+    sim_heap_push(&curve->heap, curve->virtual_now + sim_time_ns(work * WORK_UNIT), op);
     sim_curve_plan(device);
 }
 

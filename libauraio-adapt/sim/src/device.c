@@ -30,7 +30,7 @@ int64_t sim_device_service_ns(sim_device_t *device, const sim_op_t *op)
         ns = sim_rng_exponential(&device->service, ns);
     }
     ns += (double)model->kib_ns * (double)op->size_bytes / 1024;
-    return (int64_t)(ns / device->speed) + 1;
+    return sim_time_ns(ns / device->speed);
 }
 
 static int64_t transit_ns(sim_device_t *device)
@@ -39,7 +39,7 @@ static int64_t transit_ns(sim_device_t *device)
     if (device->model->transit_jitter > 0)
         half *=
             exp(device->model->transit_jitter * sim_normal_draw(&device->normal, &device->jitter));
-    return (int64_t)half;
+    return sim_time_ns(half);
 }
 
 static void done(sim_device_t *device, uint32_t op)

@@ -68,7 +68,7 @@ void sim_disk_start(sim_device_t *device)
     disk->count--;
     disk->cylinder = spot.cylinder;
     device->busy = 1;
-    int64_t ns = (int64_t)((double)positioning / device->speed) +
+    int64_t ns = sim_time_ns((double)positioning / device->speed) +
                  sim_device_service_ns(device, &device->ops[spot.op]);
     sim_heap_push(&device->heap, device->now_ns + ns, spot.op);
 }

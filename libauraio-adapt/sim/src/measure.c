@@ -26,7 +26,7 @@ void sim_measure_begin(sim_measure_t *measure, int64_t from_ns, int64_t to_ns, i
 static void judge_look(sim_measure_t *measure)
 {
     double elapsed_ns = (double)(measure->look_last_ns - measure->look_ns);
-    double mean_ns = (double)measure->look_latency_sum / measure->look_count;
+    double mean_ns = measure->look_latency_sum / measure->look_count;
     const auraio_sim_goal_t *goal = &measure->goal;
     bool fast = measure->look_count * 1e9 >= SIM_REACHED_SHARE * goal->throughput_ops * elapsed_ns;
     bool quick = measure->first || mean_ns <= SIM_REACHED_LATENCY * (double)goal->mean_ns;
@@ -46,7 +46,7 @@ static void look(sim_measure_t *measure, int64_t now_ns, int64_t latency_ns)
     if (measure->look_count >= SIM_LOOK && now_ns > measure->look_last_ns)
         judge_look(measure);
     measure->look_count++;
-    measure->look_latency_sum += latency_ns;
+    measure->look_latency_sum += (double)latency_ns;
     measure->look_last_ns = now_ns;
 }
 

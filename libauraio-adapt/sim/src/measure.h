@@ -35,7 +35,7 @@ typedef struct sim_measure {
 
     int64_t look_ns;      /* when the look that is running began */
     int64_t look_last_ns; /* its last completion */
-    int64_t look_latency_sum;
+    double look_latency_sum;
     int look_count;
     int64_t seen; /* completions since the segment began */
     int64_t reached_ns, reached_completions;

@@ -136,7 +136,7 @@ static int reap(sim_run_t *run)
 static void plan_reap(sim_run_t *run)
 {
     const auraio_sim_model_t *model = run->model;
-    if (model->stall_every_ns > 0 && run->now_ns >= run->stall_ns + model->stall_ns)
+    while (model->stall_every_ns > 0 && run->now_ns >= run->stall_ns + model->stall_ns)
         run->stall_ns += model->stall_every_ns;
     if (run->device.done_count == 0 || run->reap_ns != INT64_MAX)
         return;

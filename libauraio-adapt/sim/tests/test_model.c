@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "models.h"
+#include "rng.h"
 
 Test(sim_model, every_model_that_comes_along_passes_its_check_and_is_found_by_name)
 {
@@ -89,6 +90,99 @@ Test(sim_model, a_model_that_cannot_run_is_refused_by_the_name_of_the_field)
     broken.station = AURAIO_SIM_CURVE;
     expect_refused(&broken, "knot_count");
     cr_assert_eq(auraio_sim_model_check(NULL, NULL), -EINVAL);
+}
+
+/* Anything from nothing to far too much, with a liking for the ends. */
+static int64_t wild(sim_rng_t *rng, int64_t most)
+{
+    uint64_t bits = sim_rng_next(rng);
+    switch (bits % 4) {
+    case 0:
+        return 0;
+    case 1:
+        return most;
+    case 2:
+        return (int64_t)((bits >> 8) % 1000);
+    default:
+        return (int64_t)((bits >> 2) % ((uint64_t)most + 1));
+    }
+}
+
+static auraio_sim_latency_t wild_latency(sim_rng_t *rng)
+{
+    return (auraio_sim_latency_t){
+        .shape = (auraio_sim_shape_t)wild(rng, 2) % 3,
+        .median_ns = wild(rng, 3600 * SEC),
+        .sigma = (double)wild(rng, 5000) / 1000,
+        .tail_share = (double)wild(rng, 1000) / 1000,
+        .tail_from = (double)wild(rng, 1000000),
+        .tail_shape = 0.1 + (double)wild(rng, 99),
+        .tail_cap = (double)wild(rng, 1000000),
+    };
+}
+
+static auraio_sim_model_t wild_model(sim_rng_t *rng)
+{
+    auraio_sim_model_t model = {
+        .transit_ns = wild(rng, 3600 * SEC),
+        .transit_jitter = (double)wild(rng, 5),
+        .gate = (auraio_sim_gate_t)(wild(rng, 2) % 3),
+        .gate_ops = (double)wild(rng, 100000000),
+        .gate_burst = (double)wild(rng, 1000000),
+        .gate_slice_ns = wild(rng, 3600 * SEC),
+        .station = (auraio_sim_station_t)(wild(rng, 2) % 3),
+        .servers = (int)wild(rng, 16384),
+        .read = wild_latency(rng),
+        .write = wild_latency(rng),
+        .kib_ns = wild(rng, 10000000),
+        .knots = {{1, (double)wild(rng, 100000000), wild(rng, 3600 * SEC)},
+                  {(int)wild(rng, 16384), (double)wild(rng, 100000000), wild(rng, 3600 * SEC)}},
+        .knot_count = (int)wild(rng, 2),
+        .rotation_ns = wild(rng, 3600 * SEC),
+        .seek_min_ns = wild(rng, 1000),
+        .seek_max_ns = wild(rng, 3600 * SEC),
+        .disk_queue = (int)wild(rng, 256),
+        .disk_patience_ns = wild(rng, 3600 * SEC),
+        .bus_kib_ns = wild(rng, 10000000),
+        .neighbour_ops = (double)wild(rng, 100000000),
+        .neighbour_on_ns = wild(rng, 3600 * SEC),
+        .neighbour_off_ns = wild(rng, 3600 * SEC),
+        .reap_ns = wild(rng, 3600 * SEC),
+        .stall_every_ns = wild(rng, 3600 * SEC),
+        .stall_ns = wild(rng, 3600 * SEC),
+        .workers = (int)wild(rng, 16384),
+        .think_ns = wild(rng, 3600 * SEC),
+        .segments = {{.speed = (double)wild(rng, 1000),
+                      .small_bytes = (uint32_t)wild(rng, UINT32_MAX),
+                      .large_bytes = (uint32_t)wild(rng, UINT32_MAX),
+                      .large_share = (double)wild(rng, 1000) / 1000,
+                      .write_share = (double)wild(rng, 1000) / 1000,
+                      .arrival_ops = (double)wild(rng, 100000000)}},
+        .segment_count = 1,
+        .max_limit = 8,
+        .duration_ns = 20 * US,
+    };
+    model.pause_every_ns = model.pause_ns = wild(rng, 3600 * SEC);
+    return model;
+}
+
+/* Bounds are bounds of the arithmetic: UBSan has its say here. */
+Test(sim_model, every_model_that_passes_the_check_runs)
+{
+    sim_rng_t rng;
+    sim_rng_seed(&rng, 1, 0);
+    int runs = 0;
+    for (int i = 0; i < 20000; i++) {
+        auraio_sim_model_t model = wild_model(&rng);
+        if (auraio_sim_model_check(&model, NULL))
+            continue;
+        auraio_sim_scenario_t scenario = {
+            .model = &model, .policy = auraio_sim_policy_find("fixed"), .seed = (uint64_t)i};
+        auraio_sim_result_t result;
+        cr_assert_eq(auraio_sim_run(&scenario, &result), 0, "model %d", i);
+        runs++;
+    }
+    cr_assert_geq(runs, 1000, "only %d models were sound", runs);
 }
 
 static const char good_curve[] =
