@@ -75,7 +75,7 @@ typedef struct sim_row {
     auraio_sim_point_t *points;     /* of the first seed; NULL unless a chart is wanted */
     /* the worst of the seeds */
     double throughput, p99, violations, swing, jain;
-    int64_t reached_ns, reached_completions, reaction_ns;
+    int64_t reached_ns, reached_completions, reaction_ns, settled_ns;
     int findings;
 } sim_row_t;
 

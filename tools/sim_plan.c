@@ -290,6 +290,7 @@ static void summarise(sim_row_t *row, int seeds)
         row->reached_ns = later(row->reached_ns, verdict->reached_ns);
         row->reached_completions = later(row->reached_completions, verdict->reached_completions);
         row->reaction_ns = later(row->reaction_ns, verdict->reaction_ns);
+        row->settled_ns = later(row->settled_ns, verdict->settled_ns);
         row->findings += verdict->finding_count;
     }
 }

@@ -29,11 +29,14 @@ static void judge_look(sim_measure_t *measure)
     double mean_ns = measure->look_latency_sum / measure->look_count;
     const auraio_sim_goal_t *goal = &measure->goal;
     bool fast = measure->look_count * 1e9 >= SIM_REACHED_SHARE * goal->throughput_ops * elapsed_ns;
-    bool quick = measure->first || mean_ns <= SIM_REACHED_LATENCY * (double)goal->mean_ns;
-    if (fast && quick) {
+    bool quick = mean_ns <= SIM_REACHED_LATENCY * (double)goal->mean_ns;
+    if (measure->reached_ns < 0 && fast && (quick || measure->first)) {
         measure->reached_ns = measure->look_ns - measure->from_ns;
         measure->reached_completions = measure->seen - measure->look_count;
     }
+    measure->slow_looks = quick ? 0 : measure->slow_looks + 1;
+    if (measure->slow_looks >= SIM_SLOW_LOOKS)
+        measure->settled_ns = measure->look_last_ns - measure->from_ns;
     measure->look_count = 0;
     measure->look_latency_sum = 0;
     measure->look_ns = measure->look_last_ns;
@@ -53,7 +56,7 @@ static void look(sim_measure_t *measure, int64_t now_ns, int64_t latency_ns)
 void sim_measure_completion(sim_measure_t *measure, int64_t now_ns, int64_t latency_ns,
                             int64_t wait_ns, uint32_t ring)
 {
-    if (measure->goal.throughput_ops > 0 && measure->reached_ns < 0)
+    if (measure->goal.throughput_ops > 0)
         look(measure, now_ns, latency_ns);
     measure->seen++;
     if (now_ns < measure->steady_ns)
@@ -111,6 +114,7 @@ void sim_measure_end(sim_measure_t *measure, int64_t now_ns, auraio_sim_figures_
         .jain = jain(measure->ring_counts, measure->rings),
         .reached_ns = measure->reached_ns,
         .reached_completions = measure->reached_completions,
+        .settled_ns = measure->settled_ns,
     };
     for (int i = 0; i < measure->target_count; i++)
         ret_figures->over[i] = (double)measure->overs[i] / count;

@@ -14,6 +14,10 @@
 #define SIM_REACHED_SHARE 0.95
 #define SIM_REACHED_LATENCY 1.5
 
+/* Latency is unsettled as long as so many looks in a row see too much of it: a probe is over
+ * sooner. */
+#define SIM_SLOW_LOOKS 4
+
 typedef struct sim_measure {
     int64_t from_ns, steady_ns;
     int64_t target_ns;         /* 0: none */
@@ -39,6 +43,8 @@ typedef struct sim_measure {
     int look_count;
     int64_t seen; /* completions since the segment began */
     int64_t reached_ns, reached_completions;
+    int slow_looks;
+    int64_t settled_ns;
 } sim_measure_t;
 
 /* Begin a segment that lasts from `from_ns` to `to_ns`. `ring_counts` (rings of them) is kept, and

@@ -201,6 +201,24 @@ Test(sim_run, the_time_to_95_percent_is_that_of_the_policy)
     cr_assert_eq(result.segments[0].reached_completions, -1);
 }
 
+Test(sim_run, latency_settles_when_the_last_stretch_of_too_much_of_it_ends)
+{
+    auraio_sim_model_t model = servers_model(4, AURAIO_SIM_FIXED, 100 * US);
+    model.duration_ns = 4 * SEC;
+    auraio_sim_scenario_t scenario = {
+        .model = &model,
+        .policy = auraio_sim_policy_find("ticker"), /* one more every 10 ms */
+        .p99_target_ns = 100 * MS,
+        .goals = {{.throughput_ops = 40e3, .mean_ns = 5 * MS}},
+    };
+    /* It queues past 1.5 times 5 ms and never comes back. */
+    auraio_sim_result_t result = run(&scenario);
+    assert_near(result.segments[0].settled_ns, 4e9, 0.01);
+    scenario.goals[0].mean_ns = 100 * MS;
+    result = run(&scenario);
+    cr_assert_eq(result.segments[0].settled_ns, 0);
+}
+
 Test(sim_run, wrong_scenarios_are_refused_and_the_result_is_untouched)
 {
     auraio_sim_model_t model = servers_model(1, AURAIO_SIM_FIXED, 100 * US);
