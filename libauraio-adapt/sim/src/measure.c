@@ -114,7 +114,7 @@ void sim_measure_end(sim_measure_t *measure, int64_t now_ns, auraio_sim_figures_
         .jain = jain(measure->ring_counts, measure->rings),
         .reached_ns = measure->reached_ns,
         .reached_completions = measure->reached_completions,
-        .settled_ns = measure->settled_ns,
+        .settled_ns = measure->slow_looks >= SIM_SLOW_LOOKS ? -1 : measure->settled_ns,
     };
     for (int i = 0; i < measure->target_count; i++)
         ret_figures->over[i] = (double)measure->overs[i] / count;

@@ -97,7 +97,8 @@ static void judge_segment(auraio_sim_verdict_t *verdict, const auraio_sim_scenar
     verdict->throughput =
         segment == 0 || throughput < verdict->throughput ? throughput : verdict->throughput;
     verdict->p99 = larger(verdict->p99, p99);
-    if (!idle && figures->settled_ns > verdict->settled_ns)
+    bool longer = figures->settled_ns < 0 || figures->settled_ns > verdict->settled_ns;
+    if (!idle && verdict->settled_ns >= 0 && longer)
         verdict->settled_ns = figures->settled_ns;
     verdict->violations = larger(verdict->violations, figures->violations);
     verdict->swing = larger(verdict->swing, swing);

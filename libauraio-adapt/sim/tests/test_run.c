@@ -213,10 +213,22 @@ Test(sim_run, latency_settles_when_the_last_stretch_of_too_much_of_it_ends)
     };
     /* It queues past 1.5 times 5 ms and never comes back. */
     auraio_sim_result_t result = run(&scenario);
-    assert_near(result.segments[0].settled_ns, 4e9, 0.01);
+    cr_assert_eq(result.segments[0].settled_ns, -1);
     scenario.goals[0].mean_ns = 100 * MS;
     result = run(&scenario);
     cr_assert_eq(result.segments[0].settled_ns, 0);
+    /* The same limit on a device that becomes four times as slow: 64 in flight take 1.6, then 6.4
+     * ms. */
+    model.segments[0].duration_ns = 2 * SEC;
+    model.segments[1] = model.segments[0];
+    model.segments[1].speed = 0.25;
+    model.segment_count = 2;
+    scenario.policy = auraio_sim_policy_find("fixed");
+    scenario.initial_limit = 64;
+    scenario.goals[0] = scenario.goals[1] = (auraio_sim_goal_t){40e3, 3 * MS};
+    result = run(&scenario);
+    cr_assert_eq(result.segments[0].settled_ns, 0);
+    cr_assert_eq(result.segments[1].settled_ns, -1);
 }
 
 Test(sim_run, wrong_scenarios_are_refused_and_the_result_is_untouched)

@@ -277,7 +277,8 @@ typedef struct auraio_sim_figures {
     int64_t reached_ns;
     int64_t reached_completions;
     /* From the segment's start to the end of the last time that 4 x 256 completions in a row took
-     * more than 1.5 times the goal's mean latency; 0: never, or no goal. */
+     * more than 1.5 times the goal's mean latency. 0: there was none, or no goal; -1: it goes on.
+     */
     int64_t settled_ns;
 } auraio_sim_figures_t;
 
@@ -342,7 +343,7 @@ typedef struct auraio_sim_verdict {
     double jain;
     int64_t reached_ns, reached_completions; /* 95 % of the oracle's throughput; -1: never */
     int64_t reaction_ns; /* the same after the slowest change; 0: no change, -1: never */
-    int64_t settled_ns;  /* of the segment whose latency settled last; not judged */
+    int64_t settled_ns;  /* of the segment that took longest, -1: never; not judged */
     int finding_count;
     auraio_sim_finding_t findings[AURAIO_SIM_FINDINGS];
 } auraio_sim_verdict_t;
