@@ -62,7 +62,8 @@ static void lower(adapt_state_t *state, int old_limit, double factor, double sha
 {
     adapt_target_t *target = &state->target;
     assert(factor > 0 && factor < 1);
-    target->violated_limit = old_limit;
+    if (target->violated_limit < old_limit)
+        target->violated_limit = old_limit;
     int limit = (int)(old_limit * factor + 0.5);
     if (target->good_limit < old_limit && limit < target->good_limit)
         limit = target->good_limit;
@@ -109,7 +110,7 @@ void adapt_target_judge_deep(adapt_state_t *state)
         if (target->retrying)
             adapt_search_begin(state, state->limit);
         else
-            lower(state, from, ADAPT_CUT_DEBT, target->violated_share,
+            lower(state, state->base_limit, ADAPT_CUT_DEBT, target->violated_share,
                   AURAIO_ADAPT_CAUSE_VIOLATION);
         return;
     }
@@ -123,14 +124,14 @@ void adapt_target_judge_deep(adapt_state_t *state)
     adapt_cruise_move(state, from);
 }
 
-/* Whether to doubt that less depth helps: a violation again right after a decrease, or at the least
- * depth there is. */
+/* Whether to doubt that less depth helps: still violating at half of where it began, or at the
+ * least depth there is. */
 static bool is_doubtful(const adapt_state_t *state, int limit)
 {
     const adapt_target_t *target = &state->target;
     if (limit <= state->min_limit)
         return true;
-    return !target->depth_matters && target->violated_limit > limit;
+    return !target->depth_matters && target->violated_limit >= 2 * limit;
 }
 
 /* A violation at `old_limit`, which is the base limit, or what of it was used: decrease, or find
@@ -144,7 +145,7 @@ static void decrease(adapt_state_t *state, int old_limit, double factor,
     }
     double share = adapt_max(exceedance.share, state->goal.allowed);
     if (old_limit > state->min_limit) {
-        adapt_target_probe_deep(state, old_limit, share);
+        adapt_target_probe_deep(state, state->target.violated_limit, share);
         return;
     }
     adapt_goal_loosen(state, share);
