@@ -18,39 +18,47 @@ void sim_measure_begin(sim_measure_t *measure, int64_t from_ns, int64_t to_ns, i
     measure->rings = rings;
     measure->limit = measure->limit_min = measure->limit_max = limit;
     measure->limit_since_ns = measure->steady_ns;
-    measure->look_ns = from_ns;
+    measure->quarters[0].from_ns = from_ns;
     measure->reached_ns = measure->reached_completions = -1;
 }
 
-/* Judge the look that ends with the last completion before this instant. */
+/* Judge the look that ends with the quarter that is running. */
 static void judge_look(sim_measure_t *measure)
 {
-    double elapsed_ns = (double)(measure->look_last_ns - measure->look_ns);
-    double mean_ns = measure->look_latency_sum / measure->look_count;
+    const sim_quarter_t *oldest = &measure->quarters[(measure->quarter + 1) % SIM_QUARTERS];
+    double count = 0, latency_sum = 0;
+    for (int i = 0; i < SIM_QUARTERS; i++) {
+        count += measure->quarters[i].count;
+        latency_sum += measure->quarters[i].latency_sum;
+    }
     const auraio_sim_goal_t *goal = &measure->goal;
-    bool fast = measure->look_count * 1e9 >= SIM_REACHED_SHARE * goal->throughput_ops * elapsed_ns;
-    bool quick = mean_ns <= SIM_REACHED_LATENCY * (double)goal->mean_ns;
+    double elapsed_ns = (double)(measure->last_ns - oldest->from_ns);
+    bool fast = count * 1e9 >= SIM_REACHED_SHARE * goal->throughput_ops * elapsed_ns;
+    bool quick = latency_sum <= SIM_REACHED_LATENCY * (double)goal->mean_ns * count;
     if (measure->reached_ns < 0 && fast && (quick || measure->first)) {
-        measure->reached_ns = measure->look_ns - measure->from_ns;
-        measure->reached_completions = measure->seen - measure->look_count;
+        measure->reached_ns = oldest->from_ns - measure->from_ns;
+        measure->reached_completions = oldest->before;
     }
     measure->slow_looks = quick ? 0 : measure->slow_looks + 1;
     if (measure->slow_looks >= SIM_SLOW_LOOKS)
-        measure->settled_ns = measure->look_last_ns - measure->from_ns;
-    measure->look_count = 0;
-    measure->look_latency_sum = 0;
-    measure->look_ns = measure->look_last_ns;
+        measure->settled_ns = measure->last_ns - measure->from_ns;
 }
 
-/* Completions that come at one instant belong to one look, or a rate would depend on how a look's
- * end divides them. */
+/* Completions that come at one instant belong to one quarter, or a rate would depend on how its end
+ * divides them. */
 static void look(sim_measure_t *measure, int64_t now_ns, int64_t latency_ns)
 {
-    if (measure->look_count >= SIM_LOOK && now_ns > measure->look_last_ns)
-        judge_look(measure);
-    measure->look_count++;
-    measure->look_latency_sum += (double)latency_ns;
-    measure->look_last_ns = now_ns;
+    sim_quarter_t *quarter = &measure->quarters[measure->quarter % SIM_QUARTERS];
+    if (quarter->count >= SIM_LOOK / SIM_QUARTERS && now_ns > measure->last_ns) {
+        if (measure->quarter >= SIM_QUARTERS - 1)
+            judge_look(measure);
+        measure->quarter++;
+        quarter = &measure->quarters[measure->quarter % SIM_QUARTERS];
+        *quarter = (sim_quarter_t){.from_ns = measure->last_ns, .before = measure->seen};
+    }
+    quarter->count++;
+    quarter->latency_sum += (double)latency_ns;
+    measure->last_ns = now_ns;
 }
 
 void sim_measure_completion(sim_measure_t *measure, int64_t now_ns, int64_t latency_ns,
