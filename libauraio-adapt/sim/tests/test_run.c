@@ -253,6 +253,23 @@ Test(sim_run, wrong_scenarios_are_refused_and_the_result_is_untouched)
     cr_assert_eq(result.completions, 12345);
 }
 
+static int refuse(void *state, const auraio_adapt_options_t *options)
+{
+    (void)state;
+    (void)options;
+    return -EDOM;
+}
+
+Test(sim_run, a_policy_that_refuses_its_options_ends_the_run_with_its_error)
+{
+    auraio_sim_model_t model = servers_model(1, AURAIO_SIM_FIXED, 100 * US);
+    auraio_sim_policy_t policy = witness_policy;
+    policy.init = refuse;
+    auraio_sim_scenario_t scenario = {.model = &model, .policy = &policy};
+    auraio_sim_result_t result;
+    cr_assert_eq(auraio_sim_run(&scenario, &result), -EDOM);
+}
+
 Test(sim_run, points_cover_the_run_and_add_up_to_it)
 {
     auraio_sim_model_t model = servers_model(4, AURAIO_SIM_FIXED, 100 * US);

@@ -10,6 +10,8 @@
  * Threads. There is no global state: calls on different objects may run at once.
  * Memory. Models, scenarios and results are plain data that the caller owns; runs allocate what
  * they need and free it before they return.
+ * Stability. This is a laboratory, built and run with one version of the library: its structs carry
+ * no size and may grow in any release, so that a test can write a model down as an initialiser.
  */
 #ifndef AURAIO_ADAPT_SIM_H
 #define AURAIO_ADAPT_SIM_H
@@ -168,9 +170,8 @@ typedef struct auraio_sim_syntax {
     const char *why;
 } auraio_sim_syntax_t;
 
-/* A measured device from text: one line a depth, "depth operations_a_second p99_us", depths
- * growing,
- * '#' for comments. Returns 0; -EINVAL for a text that is wrong: `ret_where`, unless NULL, says
+/* A measured device from text: one line a depth, "depth operations_a_second p99_us", depths growing;
+ * '#' begins a comment. Returns 0; -EINVAL for a text that is wrong: `ret_where`, unless NULL, says
  * where. */
 AURAIO_ADAPT_API int auraio_sim_curve_parse(const char *text, size_t length,
                                             auraio_sim_model_t *ret_model,
