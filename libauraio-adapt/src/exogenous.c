@@ -16,7 +16,11 @@ void adapt_goal_set(adapt_state_t *state, int level)
 
     goal->level = level;
     goal->target_ns = has_target ? state->target_ns : 0;
-    goal->allowed = level == 0 ? ADAPT_ALLOWED : ADAPT_ALLOWED_LOOSE;
+    goal->allowed = level == 0
+                        ? ADAPT_ALLOWED
+                        : adapt_clamp(ADAPT_LOOSEN_FACTOR * goal->share,
+                                      ADAPT_LOOSEN_FACTOR * ADAPT_ALLOWED, ADAPT_ALLOWED_LOOSE);
+    goal->cap = 0;
     goal->percent = 100 - 100 * goal->allowed;
     goal->elasticity = has_target ? ADAPT_ELASTICITY_TARGET : ADAPT_ELASTICITY;
     goal->doubling_gain = has_target ? ADAPT_DOUBLING_GAIN_TARGET : ADAPT_DOUBLING_GAIN;
@@ -29,16 +33,20 @@ void adapt_goal_set(adapt_state_t *state, int level)
     }
 }
 
-/* One level down: `share` of the completions exceed the target, and less depth doesn't help. */
-void adapt_goal_loosen(adapt_state_t *state, double share)
+/* One level down: `share` of the completions exceed the target, and less depth doesn't help; nor
+ * shall more depth make it worse than at `cap` (0: no matter). */
+void adapt_goal_loosen(adapt_state_t *state, double share, int cap)
 {
     adapt_goal_t *goal = &state->goal;
     assert(goal->target_ns > 0);
     adapt_journal_add(state, AURAIO_ADAPT_CAUSE_EXOGENOUS, state->base_limit, state->base_limit, 0,
                       0);
-    adapt_goal_set(state, goal->level == 0 && share < ADAPT_ALLOWED_LOOSE ? 1 : 2);
-    goal->since_ns = state->last_ns;
     goal->share = share;
+    adapt_goal_set(state,
+                   goal->level == 0 && share < ADAPT_ALLOWED_LOOSE / ADAPT_LOOSEN_FACTOR ? 1 : 2);
+    if (goal->level == 1)
+        goal->cap = cap;
+    goal->since_ns = state->last_ns;
     if (goal->suspensions < ADAPT_RETRY_DOUBLINGS + 1)
         goal->suspensions++;
 }

@@ -330,7 +330,7 @@ void adapt_search_evaluate(adapt_state_t *state)
     if (search->count == 1)
         search->first = search->anchor = node;
     if (latency_is_exogenous(search, &node)) {
-        adapt_goal_loosen(state, node.exceedance.share);
+        adapt_goal_loosen(state, node.exceedance.share, 0);
         adapt_search_begin(state, search->nodes[search->count - 1].limit);
         return;
     }

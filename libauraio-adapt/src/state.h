@@ -224,6 +224,7 @@ typedef struct adapt_goal {
     int suspensions;
     int64_t since_ns;
     double share; /* over the target when it was last loosened */
+    int cap;      /* level 1: no more depth than this; 0: any */
 } adapt_goal_t;
 
 /* ---- journal */
@@ -264,9 +265,10 @@ _Static_assert(sizeof(adapt_state_t) <= AURAIO_ADAPT_STATE_BYTES,
 
 static inline int adapt_clamp_limit(const adapt_state_t *state, int limit)
 {
-    if (limit < state->min_limit)
-        return state->min_limit;
-    return limit < state->max_limit ? limit : state->max_limit;
+    int highest = state->goal.cap > 0 ? state->goal.cap : state->max_limit;
+    if (limit > highest)
+        limit = highest;
+    return limit < state->min_limit ? state->min_limit : limit;
 }
 
 static inline double adapt_max(double a, double b)
@@ -329,7 +331,7 @@ int adapt_pace_batches(const adapt_state_t *state, int batches);
 void adapt_change_learn(adapt_state_t *state, adapt_estimate_t rate);
 
 void adapt_goal_set(adapt_state_t *state, int level);
-void adapt_goal_loosen(adapt_state_t *state, double share);
+void adapt_goal_loosen(adapt_state_t *state, double share, int cap);
 bool adapt_goal_retry(adapt_state_t *state);
 void adapt_goal_restore(adapt_state_t *state, double change);
 

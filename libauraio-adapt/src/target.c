@@ -114,7 +114,7 @@ void adapt_target_judge_deep(adapt_state_t *state)
                   AURAIO_ADAPT_CAUSE_VIOLATION);
         return;
     }
-    adapt_goal_loosen(state, share);
+    adapt_goal_loosen(state, share, from);
     if (state->goal.level == 2) {
         adapt_search_begin(state, from);
         return;
@@ -148,7 +148,7 @@ static void decrease(adapt_state_t *state, int old_limit, double factor,
         adapt_target_probe_deep(state, state->target.violated_limit, share);
         return;
     }
-    adapt_goal_loosen(state, share);
+    adapt_goal_loosen(state, share, 0);
     adapt_search_begin(state, old_limit);
 }
 

@@ -223,6 +223,8 @@
 #define ADAPT_DEEP_NS INT64_C(2000000000)
 #define ADAPT_ALLOWED 0.01
 #define ADAPT_ALLOWED_LOOSE 0.10
+/* Where depth does not help, this many times what exceeds anyway is bounded. */
+#define ADAPT_LOOSEN_FACTOR 1.5
 #define ADAPT_ELASTICITY_SUSPENDED 0.25
 #define ADAPT_RETRY_NS INT64_C(2000000000)
 #define ADAPT_RETRY_DOUBLINGS 5
