@@ -57,7 +57,7 @@ bool adapt_change_in_batches(adapt_state_t *state)
 
     int needed =
         fabs(difference) > ADAPT_CHANGE_GROSS ? ADAPT_CHANGE_BATCHES_GROSS : ADAPT_CHANGE_BATCHES;
-    if (arm->pace_ns > 0 && needed > ADAPT_PACED_ROW)
+    if (arm->pace_ns > ADAPT_PACE_LONG_NS && needed > ADAPT_PACED_ROW)
         needed = ADAPT_PACED_ROW;
     if (change->row < needed || arm->last_ns - change->row_begin_ns < ADAPT_CHANGE_NS)
         return false;

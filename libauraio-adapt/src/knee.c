@@ -292,7 +292,8 @@ static bool arm_is_complete(const adapt_state_t *state)
     bool enough = arm->samples >= ADAPT_TARGET_SAMPLES_FULL ||
                   arm->last_ns - arm->begin_ns > ADAPT_TARGET_ARM_NS;
     bool clean = state->mode == ADAPT_AT_TARGET && arm->over == 0;
-    return state->limit != state->base_limit || enough || clean;
+    bool far = adapt_arm_percentile_ns(state) < ADAPT_TAIL_FAR * (double)state->goal.target_ns;
+    return state->limit != state->base_limit || enough || clean || far;
 }
 
 /* A batch was stored while cruising. */

@@ -42,9 +42,13 @@
 #define ADAPT_STALL_FACTOR 10.0
 #define ADAPT_STALL_SHARE 0.25
 #define ADAPT_PACE_MAX_NS 250000000.0
-/* Batches of an arm that follows a pace: each is a whole burst, and bursts resemble each other. */
+/* Batches of an arm that follows a pace as long as this: each is a whole burst, and bursts resemble
+ * each other. */
+#define ADAPT_PACE_LONG_NS INT64_C(20000000)
 #define ADAPT_PACED_BATCHES 4
-#define ADAPT_PACE_FADE 0.9
+#define ADAPT_PACE_FADE 0.97
+/* ... when batches scatter less than this. */
+#define ADAPT_PACE_CALM 0.1
 /* The batches in which a device changed scatter too: what they taught is mostly forgotten. */
 #define ADAPT_PACE_DISTRUST 4
 /* ... and of a row that may be a change. */
@@ -190,8 +194,6 @@
 /* ---- change of the device */
 
 #define ADAPT_CHANGE_BATCHES 16
-/* A row this long may be a change: its batches are not merged. */
-#define ADAPT_CHANGE_ROW_MIN 3
 #define ADAPT_CHANGE_BATCHES_GROSS 8
 #define ADAPT_CHANGE_GROSS 0.5
 #define ADAPT_CHANGE_WIDTH 0.2
