@@ -184,13 +184,15 @@ static void walk_big_live(struct walk *walk)
     }
 }
 
-static void walk_cached(struct walk *walk, void *block)
+static void walk_cached(struct walk *walk, const struct pool_cache *cache, void *block,
+                        bool is_home)
 {
     struct pool_arena *arena = pool_table_find(walk->pool->root, block);
     expect(walk, arena && arena->kind == POOL_ARENA_SMALL);
     if (!walk->is_ok)
         return;
     expect(walk, pool_span_at(arena, block) != NULL);
+    expect(walk, (arena->shard == cache->shard) == is_home);
     expect(walk,
            atomic_load_explicit(pool_word_of(walk->pool, arena, block), memory_order_relaxed) == 0);
     expect(walk, mark(arena, ((uintptr_t)block - pool_arena_base(arena)) >>
@@ -206,10 +208,10 @@ static void walk_cache(const struct pool_cache *cache, void *ctx)
         unsigned count = atomic_load_explicit(&bin->count, memory_order_relaxed);
         expect(walk, count <= bin->limit);
         for (unsigned j = 0; j < count; j++)
-            walk_cached(walk, bin->blocks[j]);
+            walk_cached(walk, cache, bin->blocks[j], true);
     }
     for (unsigned i = 0; i < cache->remote_count; i++)
-        walk_cached(walk, cache->remote[i]);
+        walk_cached(walk, cache, cache->remote[i], false);
     expect(walk, pool_cache_kept_bytes(cache) <= cache->granted_bytes);
 }
 

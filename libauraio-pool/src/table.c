@@ -22,10 +22,11 @@ void pool_table_destroy(struct pool_root *root)
 {
     if (!root)
         return;
-    for (size_t i = 0; i < POOL_LEVEL_SIZE; i++) {
-        struct pool_leaf *leaf = atomic_load_explicit(&root->leaves[i], memory_order_relaxed);
-        if (leaf)
-            pool_os_unmap_guarded(leaf, sizeof(*leaf));
+    struct pool_leaf *leaf = root->first;
+    while (leaf) {
+        struct pool_leaf *next = leaf->next;
+        pool_os_unmap_guarded(leaf, sizeof(*leaf));
+        leaf = next;
     }
     pool_os_unmap_guarded(root, sizeof(*root));
 }
@@ -51,6 +52,8 @@ int pool_table_enter(struct pool_root *root, uintptr_t base, size_t size_bytes,
         struct pool_leaf *leaf = pool_os_map_guarded(sizeof(*leaf));
         if (!leaf)
             return -ENOMEM;
+        leaf->next = root->first;
+        root->first = leaf;
         atomic_store_explicit(&root->leaves[slot], leaf, memory_order_release);
     }
     for (uint64_t chunk = first; chunk <= last; chunk++) {

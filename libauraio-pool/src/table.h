@@ -21,10 +21,12 @@ struct pool_arena;
 
 struct pool_leaf {
     _Atomic(struct pool_arena *) arenas[POOL_LEVEL_SIZE];
+    struct pool_leaf *next; /* of the same root */
 };
 
 struct pool_root {
     _Atomic(struct pool_leaf *) leaves[POOL_LEVEL_SIZE];
+    struct pool_leaf *first;
 };
 
 /* The arena that holds an address; NULL for memory that is not the pool's. */

@@ -7,6 +7,7 @@
  * two owners of one block are noticed.
  */
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -84,30 +85,42 @@ static void *run(void *arg)
     return NULL;
 }
 
-/* Two threads free the same buffer at the same time: exactly one may succeed. */
-static void *free_contested(void *ptr)
+enum { CONTESTS = 20000 };
+
+static void *contested[CONTESTS];
+static atomic_int arrived;
+
+/* Two threads free the same buffers at the same time: each buffer may be freed by one of them only.
+ * They stay within a few buffers of each other, because each waits for the other at every buffer.
+ */
+static void *free_contested(void *arg)
 {
-    int r = pool_free(pool, ptr, 4096);
-    if (r != 0)
-        atomic_fetch_add(&refused, 1);
+    (void)arg;
+    for (int i = 0; i < CONTESTS; i++) {
+        atomic_fetch_add(&arrived, 1);
+        while (atomic_load(&arrived) < 2 * (i + 1))
+            sched_yield();
+        if (pool_free(pool, contested[i], 4096) != 0)
+            atomic_fetch_add(&refused, 1);
+    }
     return NULL;
 }
 
 static void contest(void)
 {
-    for (int i = 0; i < 200; i++) {
-        pthread_t threads[2];
-        void *ptr = NULL;
-        if (pool_alloc(pool, 4096, &ptr) != 0)
+    pthread_t threads[2];
+    for (int i = 0; i < CONTESTS; i++)
+        if (pool_alloc(pool, 4096, &contested[i]) != 0)
             fail("an allocation failed");
-        for (int j = 0; j < 2; j++)
-            if (pthread_create(&threads[j], NULL, free_contested, ptr) != 0)
-                exit(1);
-        for (int j = 0; j < 2; j++)
-            pthread_join(threads[j], NULL);
-    }
-    if (atomic_load(&refused) != 200)
+    for (int j = 0; j < 2; j++)
+        if (pthread_create(&threads[j], NULL, free_contested, NULL) != 0)
+            exit(1);
+    for (int j = 0; j < 2; j++)
+        pthread_join(threads[j], NULL);
+    if (atomic_load(&refused) != CONTESTS)
         fail("of two frees of one buffer not exactly one was refused");
+    if (!pool_check(pool))
+        fail("an invariant does not hold after contested frees");
 }
 
 static void generation(int number)

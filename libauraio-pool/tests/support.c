@@ -87,6 +87,8 @@ void support_run_on_thread(void *(*run)(void *), void *arg)
 int support_calls[SUPPORT_CALLS];
 int support_countdown[SUPPORT_CALLS] = {-1, -1, -1, -1, -1, -1, -1, -1, -1};
 
+void (*support_on_madvise)(void);
+
 static bool must_fail(enum support_call call)
 {
     __atomic_add_fetch(&support_calls[call], 1, __ATOMIC_RELAXED);
@@ -130,6 +132,8 @@ int __real_madvise(void *addr, size_t len, int advice);
 int __wrap_madvise(void *addr, size_t len, int advice);
 int __wrap_madvise(void *addr, size_t len, int advice)
 {
+    if (support_on_madvise)
+        support_on_madvise();
     return must_fail(SUPPORT_MADVISE) ? -1 : __real_madvise(addr, len, advice);
 }
 

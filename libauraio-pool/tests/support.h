@@ -70,6 +70,9 @@ enum support_call {
 extern int support_calls[SUPPORT_CALLS];
 extern int support_countdown[SUPPORT_CALLS];
 
+/* Called inside every madvise, unless NULL. */
+extern void (*support_on_madvise)(void);
+
 /* Of the fake NUMA machine. */
 extern int support_node_count;
 extern _Thread_local int support_node;

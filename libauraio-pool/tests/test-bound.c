@@ -76,27 +76,6 @@ Test(bound, holds_although_free_and_live_buffers_alternate)
     pool_destroy(pool);
 }
 
-Test(bound, blocks_that_share_pages_with_live_ones_cost_no_system_call_for_every_free)
-{
-    enum { COUNT = 40000 };
-    static void *ptrs[COUNT];
-    pool_t *pool = support_pool_bounded(64, MIB);
-    for (int i = 0; i < COUNT; i++)
-        ptrs[i] = support_alloc(pool, 256);
-    int before = system_calls();
-    for (int i = 0; i < COUNT; i++)
-        if (i % 16)
-            cr_assert_eq(pool_free(pool, ptrs[i], 256), 0);
-    cr_assert_gt(support_stats(pool).cached_bytes, 8 * MIB);
-    cr_assert_eq(system_calls(), before);
-    for (int i = 0; i < COUNT; i += 16)
-        cr_assert_eq(pool_free(pool, ptrs[i], 256), 0);
-    cr_assert_leq(support_stats(pool).cached_bytes, MIB);
-    pool_trim(pool);
-    cr_assert_eq(support_stats(pool).cached_bytes, 0);
-    pool_destroy(pool);
-}
-
 Test(bound, a_stale_large_buffer_makes_room_for_the_one_in_use)
 {
     pool_t *pool = support_pool_bounded(4096, 100 * MIB);
@@ -106,6 +85,19 @@ Test(bound, a_stale_large_buffer_makes_room_for_the_one_in_use)
     int before = system_calls();
     for (int i = 0; i < 100; i++)
         alloc_then_free(pool, 40 * MIB, 1);
+    cr_assert_eq(system_calls(), before);
+    pool_destroy(pool);
+}
+
+Test(bound, a_stale_large_buffer_makes_room_for_small_ones_in_use)
+{
+    pool_t *pool = support_pool_bounded(4096, 100 * MIB);
+    alloc_then_free(pool, 60 * MIB, 1);
+    for (int i = 0; i < 3; i++)
+        alloc_then_free(pool, MIB, 60);
+    int before = system_calls();
+    for (int i = 0; i < 20; i++)
+        alloc_then_free(pool, MIB, 60);
     cr_assert_eq(system_calls(), before);
     pool_destroy(pool);
 }
@@ -172,6 +164,24 @@ Test(trim, leaves_live_buffers_alone)
     pool_trim(pool);
     cr_assert_eq(support_stats(pool).cached_bytes, 0);
     pool_destroy(pool);
+}
+
+Test(trim, and_destroying_return_all_address_space)
+{
+    if (SUPPORT_ASAN)
+        cr_skip("address space says nothing under AddressSanitizer");
+    size_t before_bytes = 0;
+    for (int i = 0; i < 40; i++) {
+        pool_t *pool = support_pool(4096);
+        alloc_then_free(pool, 3 * MIB, 10);
+        alloc_then_free(pool, 65536, 100);
+        pool_trim(pool);
+        alloc_then_free(pool, 65536, 100);
+        pool_destroy(pool);
+        if (i == 0)
+            before_bytes = support_address_space_bytes();
+    }
+    cr_assert_leq(support_address_space_bytes(), before_bytes + MIB);
 }
 
 Test(trim, takes_null)

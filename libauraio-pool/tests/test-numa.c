@@ -84,6 +84,9 @@ Test(numa, buffers_freed_on_another_node_go_home)
         cr_assert_eq(pool_free(pool, other, sizes[i]), 0);
         free_on(pool, 1, sizes[i]);
         cr_assert(pool_check(pool));
+        void *again = support_alloc(pool, sizes[i]);
+        cr_assert_neq(arena_of(pool, again), home);
+        cr_assert_eq(pool_free(pool, again, sizes[i]), 0);
         cr_assert_eq(support_stats(pool).live_buffers, 0);
         pool_trim(pool);
         cr_assert_eq(support_stats(pool).cached_bytes, 0);
@@ -127,6 +130,7 @@ Test(numa, a_node_without_memory_borrows_a_free_block_of_another)
     pool_t *pool = support_pool(4096);
     support_node = 0;
     void *keep = support_alloc(pool, 4096);
+    pool_trim(pool);
     support_node = 1;
     support_countdown[SUPPORT_MMAP] = 0;
     void *borrowed = support_alloc(pool, 4096);

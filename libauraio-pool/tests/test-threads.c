@@ -171,37 +171,6 @@ Test(threads, a_thousand_pools_in_a_row_leave_nothing_on_the_thread)
     cr_assert_lt(support_rss_bytes(), before_bytes + MIB);
 }
 
-/* The destructor of a key that was made after the pool's runs after the pool has noticed the
- * thread's end. */
-static pthread_key_t late_key;
-static int late_calls;
-
-static void use_late(void *pool)
-{
-    late_calls++;
-    use(pool);
-    if (late_calls == 1)
-        cr_assert_eq(pthread_setspecific(late_key, pool), 0);
-}
-
-static void *use_then_end(void *pool)
-{
-    cr_assert_eq(pthread_setspecific(late_key, pool), 0);
-    use(pool);
-    return NULL;
-}
-
-Test(threads, a_thread_past_its_end_may_still_use_the_pool)
-{
-    pool_t *pool = support_pool(4096);
-    cr_assert_eq(pthread_key_create(&late_key, use_late), 0);
-    support_run_on_thread(use_then_end, pool);
-    cr_assert_eq(late_calls, 2);
-    cr_assert(pool_check(pool));
-    cr_assert_eq(support_stats(pool).live_buffers, 0);
-    pool_destroy(pool);
-}
-
 static void use_all_sizes(pool_t *pool)
 {
     for (size_t size = 64; size <= 4 * MIB; size *= 4) {

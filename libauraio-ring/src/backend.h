@@ -8,7 +8,7 @@
 
 #include "slot.h"
 
-struct backend; /* each implementation's own */
+struct backend; /* each implementation's own; begins with a struct backend_queue */
 
 struct backend_config {
     int entries;
@@ -28,14 +28,40 @@ enum {
     BACKEND_KEY_BELL
 };
 
-struct backend_event {
+/* A completion as the backend posts it: io_uring's layout. */
+struct backend_completion {
     uint64_t key;
     int32_t result;
-    uint32_t more; /* the same key will complete again */
+    uint32_t flags; /* BACKEND_MORE */
 };
 
-enum {                              /* how to push */
-       BACKEND_PUSH_LINK = 1u << 0, /* what is pushed next waits for this one */
+enum { BACKEND_MORE = 1u << 1 }; /* the same key will complete again */
+
+/* Bits of *state (io_uring's): completions wait for a call of reap_more(). */
+enum { BACKEND_STATE_MORE = 1u << 1 | 1u << 2 };
+
+/*
+ * The queues between a ring and its backend, at the start of every struct backend, so that the hot path reads
+ * them without a call. Submissions: the ring fills entries up to `tail` and publishes them through
+ * *submission_tail; the backend advances *submission_head over what it took. Completions: the backend posts
+ * up to *completion_tail, the ring advances *completion_head.
+ */
+struct backend_queue {
+    unsigned tail;    /* of the submissions filled, not all of them published */
+    unsigned stamped; /* of the submissions whose operations were given their dispatch time */
+    unsigned entries;
+    unsigned submission_mask, completion_mask;
+    unsigned *submission_head, *submission_tail;
+    unsigned *completion_head, *completion_tail;
+    unsigned *state;
+    const struct backend_completion *completions;
+    const char
+        *submission_keys; /* of the submission in place 0; the next follow at submission_stride bytes */
+    size_t submission_stride;
+};
+
+enum {                             /* how to push */
+       BACKEND_PUSH_LINK = 1u << 0 /* what is pushed next waits for this one */
 };
 
 /* How the slot's file and buffer are registered with this backend; -1: not. */
@@ -57,29 +83,24 @@ struct backend_ops {
     void (*abandon)(
         struct backend *backend); /* in a forked child: let go without touching what the parent uses */
 
-    /* locked: fill and publish submissions */
-    unsigned (*room)(const struct backend *backend);
+    /* locked: fill submissions; there is room */
     void (*push)(struct backend *backend, const struct ring_slot *slot, struct backend_registered registered,
                  unsigned how);
     void (*push_cancel)(struct backend *backend, uint64_t key);
     void (*push_doorbell)(struct backend *backend);
     void (*push_bell)(struct backend *backend, int fd); /* completes whenever fd is readable */
     void (*push_timer)(struct backend *backend, int64_t at_ns, bool update); /* CLOCK_MONOTONIC */
-    void (*publish)(struct backend *backend);
 
     /* hand over what was published; how many, or -errno (-EAGAIN, -EBUSY: try later) */
     int (*submit)(struct backend *backend);
-    unsigned (*published)(const struct backend *backend); /* not handed over yet */
     /* hand over and wait; 0, -ETIME, -EINTR or another -errno */
     int (*wait)(struct backend *backend, const struct backend_wait *wait);
-
-    bool (*ready)(const struct backend *backend); /* something to reap */
-    unsigned (*reap)(struct backend *backend, struct backend_event *events, unsigned max); /* locked */
+    /* have completions posted that are ready, but were not */
+    void (*reap_more)(struct backend *backend);
 
     int (*fd)(const struct backend *backend);            /* readable while there is something to reap */
     int (*notify)(struct backend *backend, int eventfd); /* for owned ones, whose fd is of no use to epoll */
     unsigned (*features)(const struct backend *backend);
-    int (*entries)(const struct backend *backend);
 
     /* locked (owned: by the owning thread) */
     int (*set_buffers)(struct backend *backend, const struct iovec *iovs,
@@ -89,5 +110,57 @@ struct backend_ops {
 };
 
 extern const struct backend_ops backend_uring;
+
+static inline struct backend_queue *backend_queue(const struct backend *backend)
+{
+    return (struct backend_queue *)(uintptr_t)backend;
+}
+
+/* The key of a submission that was filled. */
+static inline uint64_t backend_submission_key(const struct backend_queue *queue, unsigned at)
+{
+    const char *place = queue->submission_keys + (at & queue->submission_mask) * queue->submission_stride;
+    return *(const uint64_t *)(const void *)place;
+}
+
+static inline unsigned backend_room(const struct backend *backend)
+{
+    const struct backend_queue *queue = backend_queue(backend);
+    /* Acquire: pairs with the backend's release after it copied the entries. */
+    return queue->entries - (queue->tail - __atomic_load_n(queue->submission_head, __ATOMIC_ACQUIRE));
+}
+
+/* Release: pairs with the backend's acquire before it reads the entries. */
+static inline void backend_publish(struct backend *backend)
+{
+    struct backend_queue *queue = backend_queue(backend);
+    __atomic_store_n(queue->submission_tail, queue->tail, __ATOMIC_RELEASE);
+}
+
+/* Published and not handed over. */
+static inline unsigned backend_published(const struct backend *backend)
+{
+    const struct backend_queue *queue = backend_queue(backend);
+    return __atomic_load_n(queue->submission_tail, __ATOMIC_RELAXED) -
+           __atomic_load_n(queue->submission_head, __ATOMIC_ACQUIRE);
+}
+
+static inline bool backend_has_more(const struct backend *backend)
+{
+    return __atomic_load_n(backend_queue(backend)->state, __ATOMIC_RELAXED) & BACKEND_STATE_MORE;
+}
+
+/* Acquire: pairs with the backend's release after it wrote the completions. */
+static inline unsigned backend_completions(const struct backend *backend)
+{
+    const struct backend_queue *queue = backend_queue(backend);
+    return __atomic_load_n(queue->completion_tail, __ATOMIC_ACQUIRE) -
+           __atomic_load_n(queue->completion_head, __ATOMIC_RELAXED);
+}
+
+static inline bool backend_ready(const struct backend *backend)
+{
+    return backend_completions(backend) > 0 || backend_has_more(backend);
+}
 
 #endif

@@ -14,8 +14,8 @@ static bool push_stop(struct ring *ring, const struct ring_slot *slot)
 {
     if (!ring_make_room(ring, 1))
         return false;
-    ring->group->ops->push_cancel(ring->backend, slot_handle(slot));
-    ring->group->ops->publish(ring->backend);
+    ring->group->ops->push_cancel(ring->backend, slot->handle);
+    backend_publish(ring->backend);
     return true;
 }
 
@@ -71,7 +71,7 @@ int ring_group_cancel(struct ring_group *group, ring_handle_t handle)
     enum slot_state state;
     struct ring_slot *slot = slot_find(handle, &state);
     if (!slot)
-        return -EALREADY;
+        return slot_was_handle(handle) ? -EALREADY : -EINVAL;
     struct ring *ring = slot->ring;
     if (ring->group != group)
         return -EINVAL;

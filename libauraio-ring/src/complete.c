@@ -59,31 +59,36 @@ static enum ring_sample_kind kind_of(const struct ring_slot *slot)
 
 void ring_report_samples(struct ring *ring)
 {
-    if (ring->sample_count > 0 && ring->group->config.observe)
+    if (ring->sample_count == 0)
+        return;
+    if (ring->batch_measured > 0) {
+        int64_t mean_ns = ring->batch_latency_ns / ring->batch_measured;
+        ring->latency_ns += (mean_ns - ring->latency_ns) / 4;
+    }
+    int64_t ops = atomic_load_explicit(&ring->ops_completed, memory_order_relaxed) + ring->sample_count;
+    int64_t bytes = atomic_load_explicit(&ring->bytes_transferred, memory_order_relaxed) + ring->batch_bytes;
+    atomic_store_explicit(&ring->ops_completed, ops, memory_order_relaxed);
+    atomic_store_explicit(&ring->bytes_transferred, bytes, memory_order_relaxed);
+    if (ring->group->config.observe)
         ring->group->config.observe(ring->group->config.observe_context, ring->index, ring->samples,
                                     ring->sample_count, ring->now_ns);
-    ring->sample_count = 0;
+    ring->sample_count = ring->batch_measured = 0;
+    ring->batch_latency_ns = ring->batch_bytes = 0;
 }
 
-static void add_sample(struct ring *ring, const struct ring_slot *slot)
+void ring_add_sample(struct ring *ring, const struct ring_slot *slot)
 {
     struct ring_sample *sample = &ring->samples[ring->sample_count++];
     bool moved = is_transfer(slot) && slot->result > 0;
     sample->kind = kind_of(slot);
     sample->bytes = moved ? (uint64_t)slot->result : 0;
     sample->latency_ns = -1;
+    ring->batch_bytes += moved ? slot->result : 0;
     if (slot->slot_class == SLOT_STORAGE && slot->result >= 0 && slot->dispatch_ns > 0) {
         sample->latency_ns = ring->now_ns - slot->dispatch_ns;
-        ring->latency_ns += (sample->latency_ns - ring->latency_ns) / 8;
+        ring->batch_latency_ns += sample->latency_ns;
+        ring->batch_measured++;
     }
-    atomic_store_explicit(&ring->ops_completed,
-                          atomic_load_explicit(&ring->ops_completed, memory_order_relaxed) + 1,
-                          memory_order_relaxed);
-    if (moved)
-        atomic_store_explicit(&ring->bytes_transferred,
-                              atomic_load_explicit(&ring->bytes_transferred, memory_order_relaxed) +
-                                  slot->result,
-                              memory_order_relaxed);
     if (ring->sample_count == BATCH_MAX)
         ring_report_samples(ring);
 }
@@ -101,11 +106,11 @@ static struct ring_slot *finish_one(struct ring *ring, struct ring_slot *slot, i
 {
     struct ring_slot *next = slot->chain;
     slot->result = result;
-    add_sample(ring, slot);
+    ring_add_sample(ring, slot);
     if (slot->heap_place)
         deadline_remove(ring, slot);
     if (slot->flags & SLOT_FIXED_COUNTED)
-        atomic_fetch_sub(&ring->fixed_users, 1);
+        ring_add_fixed_users(ring, -1);
     free(slot->rest);
     slot->rest = NULL;
     slot_set_state(slot, SLOT_DONE);
@@ -277,9 +282,8 @@ static enum verdict judge(struct ring *ring, struct ring_slot *slot, int64_t res
 
 static void on_operation(struct ring *ring, ring_handle_t key, int64_t result)
 {
-    enum slot_state state;
-    struct ring_slot *slot = slot_find(key, &state);
-    assert(slot && slot->ring == ring && state == SLOT_KERNEL);
+    struct ring_slot *slot = slot_at(key);
+    assert(slot->handle == key && slot->ring == ring && slot_state(slot) == SLOT_KERNEL);
     ring_left_kernel(ring, slot);
     ring->completions_since_look++;
     switch (judge(ring, slot, result, &result)) {
@@ -295,27 +299,43 @@ static void on_operation(struct ring *ring, ring_handle_t key, int64_t result)
     }
 }
 
-void ring_on_event(struct ring *ring, const struct backend_event *event)
+void ring_on_completion(struct ring *ring, const struct backend_completion *completion)
 {
-    switch (event->key) {
+    uint64_t rung;
+    switch (completion->key) {
     case BACKEND_KEY_CANCEL:
-    case BACKEND_KEY_TIMER_UPDATE: /* failed: the timer has fired, and its own event follows */
+    case BACKEND_KEY_TIMER_UPDATE: /* failed: the timer has fired, and its own completion follows */
         break;
     case BACKEND_KEY_DOORBELL:
         ring->doorbell = false;
         break;
-    case BACKEND_KEY_BELL: {
-        uint64_t rung;
+    case BACKEND_KEY_BELL:
         (void)!read(ring->bell_fd, &rung, sizeof(rung));
-        ring->bell_armed = event->more;
+        ring->bell_armed = completion->flags & BACKEND_MORE;
         break;
-    }
     case BACKEND_KEY_TIMER:
         ring->timer_ns = 0;
         deadline_expire(ring, ring->now_ns);
         deadline_arm(ring);
         break;
     default:
-        on_operation(ring, event->key, event->result);
+        on_operation(ring, completion->key, completion->result);
     }
+}
+
+void ring_take_completions(struct ring *ring)
+{
+    struct backend_queue *queue = backend_queue(ring->backend);
+    if (backend_has_more(ring->backend))
+        ring->group->ops->reap_more(ring->backend);
+    unsigned count = backend_completions(ring->backend);
+    unsigned head = __atomic_load_n(queue->completion_head, __ATOMIC_RELAXED);
+    ring->now_ns = ring_now_ns();
+    for (unsigned i = 0; i < count; i++) {
+        struct backend_completion completion = queue->completions[(head + i) & queue->completion_mask];
+        ring_on_completion(ring, &completion);
+    }
+    /* Release: the backend may overwrite what we have read. */
+    __atomic_store_n(queue->completion_head, head + count, __ATOMIC_RELEASE);
+    ring_report_samples(ring);
 }

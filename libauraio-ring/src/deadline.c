@@ -80,7 +80,7 @@ void deadline_arm(struct ring *ring)
     if (!ring_make_room(ring, 1))
         return; /* the queue is full of operations: the next completion arms it */
     ring->group->ops->push_timer(ring->backend, earliest, ring->timer_ns != 0);
-    ring->group->ops->publish(ring->backend);
+    backend_publish(ring->backend);
     ring->timer_ns = earliest;
 }
 

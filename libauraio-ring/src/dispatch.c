@@ -9,27 +9,37 @@
 #include <errno.h>
 #include <unistd.h>
 
-/* Give every operation that was pushed since the last time its dispatch time: one clock read for all of them.
+/*
+ * Give every operation that was pushed since the last time its dispatch time: one clock read for all of them.
+ * Another thread may have handed some over already; one of these may even have completed, and has no time
+ * then.
  */
 void ring_stamp(struct ring *ring)
 {
-    if (!ring->unstamped.head)
+    struct backend_queue *queue = backend_queue(ring->backend);
+    if (queue->stamped == queue->tail)
         return;
+    if (queue->tail - queue->stamped > queue->entries)
+        queue->stamped = queue->tail - queue->entries;
     int64_t now_ns = ring_now_ns();
-    for (struct ring_slot *slot = ring->unstamped.head; slot; slot = slot->next)
-        slot->dispatch_ns = now_ns;
-    ring->unstamped = (struct slot_list){0};
+    do {
+        uint64_t key = backend_submission_key(queue, queue->stamped++);
+        if (key >> SLOT_INDEX_BITS == 0)
+            continue;
+        struct ring_slot *slot = slot_at(key);
+        if (slot->handle == key)
+            slot->dispatch_ns = now_ns;
+    } while (queue->stamped != queue->tail);
 }
 
 bool ring_make_room(struct ring *ring, unsigned count)
 {
-    const struct backend_ops *ops = ring->group->ops;
-    if (ops->room(ring->backend) >= count)
+    if (__builtin_expect(backend_room(ring->backend) >= count, 1))
         return true;
     ring_stamp(ring);
-    ops->publish(ring->backend);
-    (void)ops->submit(ring->backend);
-    return ops->room(ring->backend) >= count;
+    backend_publish(ring->backend);
+    (void)ring->group->ops->submit(ring->backend);
+    return backend_room(ring->backend) >= count;
 }
 
 void ring_doorbell(struct ring *ring)
@@ -38,47 +48,35 @@ void ring_doorbell(struct ring *ring)
         return; /* without room there are submissions under way, and their completions wake as well */
     ring->doorbell = true;
     ring->group->ops->push_doorbell(ring->backend);
-    ring->group->ops->publish(ring->backend);
+    backend_publish(ring->backend);
     (void)ring->group->ops->submit(ring->backend);
 }
 
-static void count_in_kernel(struct ring *ring, int lane, int by)
-{
-    ring->in_kernel[lane] += by;
-    assert(ring->in_kernel[lane] >= 0);
-    if (lane == 0)
-        atomic_store_explicit(&ring->storage_in_kernel, ring->in_kernel[0], memory_order_relaxed);
-}
-
-/* Undo what push_slot() counted. */
 void ring_left_kernel(struct ring *ring, struct ring_slot *slot)
 {
-    count_in_kernel(ring, slot_lane(slot), -1);
+    ring_count_in_kernel(ring, slot_lane(slot), -1);
     if (slot->slot_class == SLOT_STORAGE && !(slot->flags & SLOT_CLASS_SURE))
         ring->unsure--;
-    if (slot->dispatch_ns == 0)
-        slot_list_remove(&ring->unstamped, slot);
 }
 
 /* Linux before 6.9 has no asynchronous ftruncate: it runs here. */
 static bool runs_inline(struct ring *ring, struct ring_slot *slot)
 {
-    if (slot->op.opcode != RING_OP_FTRUNCATE || ring->group->kernel_features & RING_FEATURE_FTRUNCATE)
+    if (ring->group->kernel_features & RING_FEATURE_FTRUNCATE)
         return false;
     int rc = ftruncate(slot->op.fd, slot->op.offset);
     ring_finish(ring, slot, rc < 0 ? -errno : 0);
     return true;
 }
 
-static void push_slot(struct ring *ring, struct ring_slot *slot, unsigned how)
+void ring_push(struct ring *ring, struct ring_slot *slot, unsigned how)
 {
-    if (runs_inline(ring, slot))
+    if (slot->op.opcode == RING_OP_FTRUNCATE && runs_inline(ring, slot))
         return;
     ring->group->ops->push(ring->backend, slot, ring_registered(ring, slot), how);
     slot_set_state(slot, SLOT_KERNEL);
     slot->dispatch_ns = 0;
-    slot_list_append(&ring->unstamped, slot);
-    count_in_kernel(ring, slot_lane(slot), 1);
+    ring_count_in_kernel(ring, slot_lane(slot), 1);
     if (slot->slot_class == SLOT_STORAGE && !(slot->flags & SLOT_CLASS_SURE))
         ring->unsure++;
 }
@@ -91,18 +89,19 @@ static void push_slot(struct ring *ring, struct ring_slot *slot, unsigned how)
  */
 static void push_chain(struct ring *ring, struct ring_slot *first, int count)
 {
-    bool whole = ring->entering == 0 && !ring->group->config.sqpoll && ring_make_room(ring, (unsigned)count);
+    bool whole = (ring->local || atomic_load(&ring->group->sleepers) == 0) && !ring->group->config.sqpoll &&
+                 ring_make_room(ring, (unsigned)count);
     for (struct ring_slot *slot = first; slot; slot = slot->chain)
         whole = whole && !(slot->op.opcode == RING_OP_FTRUNCATE &&
                            !(ring->group->kernel_features & RING_FEATURE_FTRUNCATE));
     if (!whole) {
-        push_slot(ring, first, 0);
+        ring_push(ring, first, 0);
         return;
     }
     struct ring_slot *next;
     for (struct ring_slot *slot = first; slot; slot = next) {
         next = slot->chain;
-        push_slot(ring, slot, next ? BACKEND_PUSH_LINK : 0);
+        ring_push(ring, slot, next ? BACKEND_PUSH_LINK : 0);
     }
 }
 
@@ -117,8 +116,8 @@ static void push_admitted(struct ring *ring, struct ring_slot *first, int count)
     if (count > 1)
         push_chain(ring, first, count);
     else
-        push_slot(ring, first, 0);
-    ring->group->ops->publish(ring->backend);
+        ring_push(ring, first, 0);
+    backend_publish(ring->backend);
 }
 
 void ring_admit(struct ring *ring, struct ring_slot *first, int count)
@@ -148,8 +147,8 @@ void ring_again(struct ring *ring, struct ring_slot *slot)
         return;
     }
     if (!ring->closing && ring_make_room(ring, 1)) {
-        push_slot(ring, slot, 0);
-        ring->group->ops->publish(ring->backend);
+        ring_push(ring, slot, 0);
+        backend_publish(ring->backend);
         return;
     }
     slot->room = 1;

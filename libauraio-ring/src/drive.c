@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Driving completions: copy a batch out of a ring with its lock, run the callbacks without, give the slots
+ * Driving completions: take a batch out of a ring with its lock, run the callbacks without, give the slots
  * back. What callbacks submit is handed over together when the batch ends.
  */
 #include "ring-private.h"
@@ -11,9 +11,13 @@
 
 /* ----------------------------------------------------------------- bitmaps */
 
-static void bitmap_set(_Atomic uint64_t *bitmap, int index)
+/* A second level says which words may have a bit, so that a look costs the same on a machine of any size. */
+static void bitmap_set(_Atomic uint64_t *bitmap, _Atomic uint64_t *words, int index)
 {
     atomic_fetch_or(&bitmap[index / BITMAP_BITS], UINT64_C(1) << (index % BITMAP_BITS));
+    uint64_t word = UINT64_C(1) << (index / BITMAP_BITS);
+    if (!(atomic_load(words) & word))
+        atomic_fetch_or(words, word);
 }
 
 static void bitmap_clear(_Atomic uint64_t *bitmap, int index)
@@ -27,8 +31,14 @@ bool ring_mark_active(struct ring *ring)
     if (ring->active)
         return false;
     ring->active = true;
-    bitmap_set(ring->group->active, ring->index);
+    bitmap_set(ring->group->active, &ring->group->active_words, ring->index);
     return true;
+}
+
+void ring_unmark_active(struct ring *ring)
+{
+    ring->active = false;
+    bitmap_clear(ring->group->active, ring->index);
 }
 
 void ring_mark_dirty(struct ring *ring)
@@ -36,34 +46,39 @@ void ring_mark_dirty(struct ring *ring)
     if (ring->dirty)
         return;
     ring->dirty = true;
-    bitmap_set(ring->group->dirty, ring->index);
+    bitmap_set(ring->group->dirty, &ring->group->dirty_words, ring->index);
 }
 
-static struct ring *own_ring(struct ring_group *group)
+void ring_unmark_dirty(struct ring *ring)
 {
-    struct ring *ring = NULL;
-    if (group->config.select == RING_SELECT_THREAD_LOCAL)
-        (void)local_ring(group, false, &ring);
-    return ring;
+    if (!ring->dirty)
+        return;
+    ring->dirty = false;
+    bitmap_clear(ring->group->dirty, ring->index);
 }
 
-static int each_in_bitmap(struct ring_group *group, const _Atomic uint64_t *bitmap,
+static int each_in_bitmap(struct ring_group *group, const _Atomic uint64_t *bitmap, uint64_t words,
                           int (*visit)(struct ring *ring, void *context), void *context)
 {
-    int sum = 0, words = (group->ring_count + BITMAP_BITS - 1) / BITMAP_BITS;
-    for (int word = 0; word < words; word++) {
-        uint64_t bits = atomic_load(&bitmap[word]);
-        for (; bits; bits &= bits - 1)
+    int sum = 0;
+    for (; words; words &= words - 1) {
+        int word = __builtin_ctzll(words);
+        for (uint64_t bits = atomic_load(&bitmap[word]); bits; bits &= bits - 1)
             sum += visit(group_ring(group, word * BITMAP_BITS + __builtin_ctzll(bits)), context);
     }
     return sum;
 }
 
+int group_each_shared(struct ring_group *group, int (*visit)(struct ring *ring, void *context), void *context)
+{
+    return each_in_bitmap(group, group->active, atomic_load(&group->active_words), visit, context);
+}
+
 int group_each_ring(struct ring_group *group, int (*visit)(struct ring *ring, void *context), void *context)
 {
-    struct ring *own = own_ring(group);
+    struct ring *own = own_ring(group, ring_thread());
     int sum = own ? visit(own, context) : 0;
-    return sum + each_in_bitmap(group, group->active, visit, context);
+    return sum + group_each_shared(group, visit, context);
 }
 
 /* --------------------------------------------------------------- hand over */
@@ -73,11 +88,9 @@ static int hand_over(struct ring *ring, void *unused)
 {
     (void)unused;
     ring_lock(ring);
-    if (ring->dirty) {
-        ring->dirty = false;
-        bitmap_clear(ring->group->dirty, ring->index);
-    }
+    ring_unmark_dirty(ring);
     ring_dispatch_queued(ring);
+    deadline_arm(ring);
     ring_stamp(ring);
     ring_unlock(ring);
     int rc = ring->group->ops->submit(ring->backend);
@@ -97,9 +110,10 @@ void ring_hand_over(struct ring *ring)
 
 int group_flush_dirty(struct ring_group *group)
 {
-    struct ring *own = own_ring(group);
-    int sum = own && group->ops->published(own->backend) > 0 ? hand_over(own, NULL) : 0;
-    return sum + each_in_bitmap(group, group->dirty, hand_over, NULL);
+    struct ring *own = own_ring(group, ring_thread());
+    int sum = own && backend_published(own->backend) > 0 ? hand_over(own, NULL) : 0;
+    uint64_t words = atomic_load_explicit(&group->dirty_words, memory_order_relaxed);
+    return words ? sum + each_in_bitmap(group, group->dirty, words, hand_over, NULL) : sum;
 }
 
 int ring_group_flush(struct ring_group *group)
@@ -108,12 +122,6 @@ int ring_group_flush(struct ring_group *group)
 }
 
 /* ------------------------------------------------------------------- reap */
-
-bool ring_is_ready(const struct ring *ring)
-{
-    return (ring->backend && ring->group->ops->ready(ring->backend)) || atomic_load(&ring->has_done) ||
-           atomic_load_explicit(&ring->has_mail, memory_order_relaxed);
-}
 
 /* Before a local ring is reaped: its poll descriptor is cleared, cancels of other threads are served. */
 static void begin_local(struct ring *ring)
@@ -132,39 +140,86 @@ static void end_local(struct ring *ring)
         (void)!write(ring->notify_fd, &one, sizeof(one));
 }
 
-/* With the lock: take completions, decide what they mean, and move what is finished into the frame. */
+/* The rule: a plain read or write that moved all it was asked to, in one go. */
+static bool is_plain_success(const struct ring_slot *slot, int32_t result)
+{
+    const unsigned plain_flags = SLOT_CLASS_SURE | SLOT_FIXED_COUNTED | SLOT_CANCEL_ASKED;
+    return slot->op.opcode <= RING_OP_WRITE && (uint64_t)(int64_t)result == slot->op.len && slot->done == 0 &&
+           !(slot->flags & ~plain_flags) && !slot->chain && !slot->heap_place;
+}
+
+/* Decide on one completion; the rule goes straight into the frame, the exceptions by way of the done list. */
+static void take_completion(struct ring *ring, const struct backend_completion *completion,
+                            struct frame *frame)
+{
+    if (completion->key >> SLOT_INDEX_BITS == 0) {
+        ring_on_completion(ring, completion);
+        return;
+    }
+    struct ring_slot *slot = slot_at(completion->key);
+    assert(slot->handle == completion->key && slot->ring == ring);
+    if (!is_plain_success(slot, completion->result)) {
+        ring_on_completion(ring, completion);
+        return;
+    }
+    ring_left_kernel(ring, slot);
+    ring->completions_since_look++;
+    if (slot->flags & SLOT_FIXED_COUNTED)
+        ring_add_fixed_users(ring, -1);
+    slot->result = completion->result;
+    slot_set_state(slot, SLOT_DONE);
+    ring_add_sample(ring, slot);
+    frame->slots[frame->count++] = slot;
+}
+
+static void take_batch(struct ring *ring, struct frame *frame, unsigned max)
+{
+    struct backend_queue *queue = backend_queue(ring->backend);
+    unsigned count = backend_completions(ring->backend);
+    if (count == 0 && backend_has_more(ring->backend)) {
+        ring->group->ops->reap_more(ring->backend);
+        count = backend_completions(ring->backend);
+    }
+    if (count == 0)
+        return;
+    count = count < max ? count : max;
+    unsigned head = __atomic_load_n(queue->completion_head, __ATOMIC_RELAXED);
+    ring->now_ns = ring_now_ns();
+    for (unsigned i = 0; i < count; i++)
+        take_completion(ring, &queue->completions[(head + i) & queue->completion_mask], frame);
+    /* Release: the backend may overwrite what we have read. */
+    __atomic_store_n(queue->completion_head, head + count, __ATOMIC_RELEASE);
+    if (ring->queued[0].head || ring->queued[1].head)
+        ring_dispatch_queued(ring);
+}
+
+/* With the lock: take completions and move what is finished into the frame. */
 static void fill_frame(struct ring *ring, struct frame *frame, unsigned max)
 {
-    const struct backend_ops *ops = ring->group->ops;
-    struct backend_event events[BATCH_MAX];
     if (ring->stop_owed)
         ring_stop_again(ring);
-    unsigned count = ring->backend ? ops->reap(ring->backend, events, max) : 0;
-    if (count > 0) {
-        ring->now_ns = ring_now_ns();
-        for (unsigned i = 0; i < count; i++)
-            ring_on_event(ring, &events[i]);
-        ring_dispatch_queued(ring);
+    if (ring->backend)
+        take_batch(ring, frame, max);
+    if (atomic_load_explicit(&ring->has_done, memory_order_relaxed)) {
+        struct ring_slot *slot;
+        while ((slot = ring->done.head) && frame->count < BATCH_MAX) {
+            slot_list_remove(&ring->done, slot);
+            frame->slots[frame->count++] = slot;
+        }
+        if (!ring->done.head)
+            atomic_store_explicit(&ring->has_done, false, memory_order_relaxed);
     }
-    struct ring_slot *slot;
-    while ((slot = ring->done.head) && frame->count < (int)max) {
-        slot_list_remove(&ring->done, slot);
-        frame->slots[frame->count++] = slot;
-    }
-    if (!ring->done.head && atomic_load_explicit(&ring->has_done, memory_order_relaxed))
-        atomic_store_explicit(&ring->has_done, false, memory_order_relaxed);
     ring_report_samples(ring);
-    if (ring->backend && !ring->local && ops->published(ring->backend) > 0)
+    if (!ring->local && ring->backend && backend_published(ring->backend) > 0)
         ring_mark_dirty(ring);
 }
 
 static void run_next_callback(struct frame *frame)
 {
     struct ring_slot *slot = frame->slots[frame->next++];
-    ring_handle_t handle = slot_handle(slot);
     slot_set_state(slot, SLOT_CALLBACK);
     if (slot->op.callback)
-        slot->op.callback((struct auraio_request *)(uintptr_t)handle, (ssize_t)slot->result,
+        slot->op.callback((struct auraio_request *)(uintptr_t)slot->handle, (ssize_t)slot->result,
                           slot->op.user_data);
 }
 
@@ -193,11 +248,11 @@ int ring_reap(struct ring *ring)
     frame.ring = ring;
     frame.outer = thread->frames;
     frame.count = frame.next = 0;
-    bool shared_work = atomic_load_explicit(&ring->group->sleepers, memory_order_relaxed) > 0;
+    bool share = atomic_load_explicit(&ring->group->sleepers, memory_order_relaxed) > 0;
     ring_lock(ring);
     if (ring->local)
         begin_local(ring);
-    fill_frame(ring, &frame, shared_work ? BATCH_SHARED_MAX : BATCH_MAX);
+    fill_frame(ring, &frame, share ? BATCH_SHARED_MAX : BATCH_MAX);
     ring_unlock(ring);
     int ran = 0;
     if (frame.count > 0) {
@@ -238,7 +293,7 @@ struct ring_thread *group_enter_driving(struct ring_group *group)
     struct ring_thread *thread = ring_thread();
     if (atomic_load_explicit(&group->driver, memory_order_relaxed) != thread->id)
         atomic_store_explicit(&group->driver, thread->id, memory_order_relaxed);
-    struct ring *own = own_ring(group);
+    struct ring *own = own_ring(group, thread);
     if (own)
         own->owner_drives = true;
     return thread;

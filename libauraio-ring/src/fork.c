@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-_Atomic uint64_t *fork_page;
+_Atomic uint64_t *ring_process_identity;
 static uint64_t identities; /* inherited by children: theirs are higher */
 static pthread_mutex_t identity_lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -38,7 +38,7 @@ static int set_up(void)
         munmap(page, size);
         return -ENOMEM;
     }
-    fork_page = page;
+    ring_process_identity = page;
     return 0;
 }
 
@@ -46,12 +46,12 @@ int fork_identity(uint64_t *ret_identity)
 {
     int rc = 0;
     pthread_mutex_lock(&identity_lock);
-    if (!fork_page)
+    if (!ring_process_identity)
         rc = set_up();
     if (rc == 0) {
-        if (atomic_load_explicit(fork_page, memory_order_relaxed) == 0)
-            atomic_store_explicit(fork_page, ++identities, memory_order_relaxed);
-        *ret_identity = atomic_load_explicit(fork_page, memory_order_relaxed);
+        if (atomic_load_explicit(ring_process_identity, memory_order_relaxed) == 0)
+            atomic_store_explicit(ring_process_identity, ++identities, memory_order_relaxed);
+        *ret_identity = atomic_load_explicit(ring_process_identity, memory_order_relaxed);
     }
     pthread_mutex_unlock(&identity_lock);
     return rc;

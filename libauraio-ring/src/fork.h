@@ -6,18 +6,14 @@
 #ifndef AURAIO_RING_FORK_H
 #define AURAIO_RING_FORK_H
 
-#include <stdatomic.h>
-#include <stdbool.h>
-#include <stdint.h>
-
-extern _Atomic uint64_t *fork_page;
+#include <auraio-ring/ring.h>
 
 /* The identity of this process, not 0; sets up what is needed on first use. 0 or -ENOMEM. */
 int fork_identity(uint64_t *ret_identity);
 
 static inline bool fork_is_own(uint64_t identity)
 {
-    return atomic_load_explicit(fork_page, memory_order_relaxed) == identity;
+    return atomic_load_explicit(ring_process_identity, memory_order_relaxed) == identity;
 }
 
 #endif

@@ -5,6 +5,7 @@
  * out of the kernel (what a dying thread has there would be cancelled by the kernel) and leaves the ring as a
  * shared one, which whoever drives the group next completes.
  */
+#include "fds.h"
 #include "local.h"
 #include "ring-private.h"
 
@@ -15,7 +16,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-static __thread struct ring_thread this_thread __attribute__((tls_model("initial-exec")));
+__thread struct ring_thread ring_this_thread __attribute__((tls_model("initial-exec")));
 static _Atomic uint64_t thread_ids;
 
 static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -32,11 +33,9 @@ void local_registry_unlock(void)
     pthread_mutex_unlock(&registry_lock);
 }
 
-struct ring_thread *ring_thread(void)
+uint64_t ring_new_thread_id(void)
 {
-    if (!this_thread.id)
-        this_thread.id = atomic_fetch_add(&thread_ids, 1) + 1;
-    return &this_thread;
+    return atomic_fetch_add(&thread_ids, 1) + 1;
 }
 
 /* ------------------------------------------------------------ end of a thread */
@@ -54,18 +53,14 @@ static void leave_kernel(struct ring *ring)
         for (int place = 0; place < SLAB_SLOTS; place++)
             if (slot_state(&slots[place]) == SLOT_KERNEL &&
                 ring_reclassify(ring, &slots[place]) != SLOT_STORAGE && ring_make_room(ring, 1))
-                ops->push_cancel(ring->backend, slot_handle(&slots[place]));
+                ops->push_cancel(ring->backend, slots[place].handle);
     }
     ring_stamp(ring);
-    ops->publish(ring->backend);
+    backend_publish(ring->backend);
     while (ring->in_kernel[0] + ring->in_kernel[1] > 0) {
-        struct backend_event events[BATCH_MAX];
         struct backend_wait wait = {.min_events = 1, .timeout_ns = -1};
         (void)ops->wait(ring->backend, &wait);
-        ring->now_ns = ring_now_ns();
-        unsigned count = ops->reap(ring->backend, events, BATCH_MAX);
-        for (unsigned i = 0; i < count; i++)
-            ring_on_event(ring, &events[i]);
+        ring_take_completions(ring);
     }
     ring_report_samples(ring);
     ring->closing = false;
@@ -142,7 +137,7 @@ static void leave_ring(struct ring *ring)
 static void on_thread_exit(void *unused)
 {
     (void)unused;
-    uint64_t id = this_thread.id;
+    uint64_t id = ring_this_thread.id;
     local_registry_lock();
     for (struct ring_group *group = alive; group; group = group->next_alive) {
         if (!fork_is_own(group->identity))
@@ -154,7 +149,7 @@ static void on_thread_exit(void *unused)
         }
     }
     local_registry_unlock();
-    this_thread.cached_group = 0;
+    ring_this_thread.cached_group = 0;
 }
 
 void local_group_born(struct ring_group *group)
@@ -184,7 +179,7 @@ static int watch_exit(void)
     exit_key_made = rc == 0;
     local_registry_unlock();
     if (rc == 0)
-        rc = pthread_setspecific(exit_key, &this_thread);
+        rc = pthread_setspecific(exit_key, &ring_this_thread);
     return -rc;
 }
 
@@ -210,7 +205,7 @@ static struct ring *recycle(struct ring_group *group)
         if (atomic_load(&ring->local))
             return ring;
         pthread_mutex_lock(&ring->lock);
-        bool idle = ring_pending(ring) == 0 && !ring->active && !ring->dirty && ring->entering == 0;
+        bool idle = ring_pending(ring) == 0 && !ring->active && !ring->dirty;
         if (idle) {
             close_kernel_side(ring);
             atomic_store(&ring->local, true);
@@ -224,7 +219,7 @@ static struct ring *recycle(struct ring_group *group)
 
 static int hang_bell(struct ring *ring)
 {
-    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    int fd = fd_out_of_the_way(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     pthread_mutex_lock(&ring->mail_lock);
     ring->bell_fd = fd;
     pthread_mutex_unlock(&ring->mail_lock);
@@ -244,6 +239,7 @@ static int create_owned(struct ring_group *group, struct ring **ret_ring)
         atomic_store(&ring->local, true);
         atomic_store(&group->rings[index], ring);
         atomic_store(&group->rings_used, index + 1);
+        group_share_pending(group, index + 1);
     }
     int rc = hang_bell(ring);
     if (rc == 0)
@@ -252,7 +248,7 @@ static int create_owned(struct ring_group *group, struct ring **ret_ring)
         close_kernel_side(ring);
         return rc;
     }
-    atomic_store(&ring->owner, this_thread.id);
+    atomic_store(&ring->owner, ring_this_thread.id);
     group_note_ring(group, ring);
     *ret_ring = ring;
     return 0;

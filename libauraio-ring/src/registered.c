@@ -11,7 +11,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <linux/membarrier.h>
+#include <sched.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 static void buffers_release(struct buffer_table *table)
 {
@@ -31,22 +35,14 @@ static void files_release(struct file_table *table)
 
 /* -------------------------------------------------------------- one ring */
 
-static void sync_buffers(struct ring *ring)
+static void sync_buffers(struct ring *ring, struct buffer_table *table)
 {
-    struct ring_group *group = ring->group;
+    const struct backend_ops *ops = ring->group->ops;
     if (ring->buffers_registered)
-        (void)group->ops->set_buffers(ring->backend, NULL, 0);
-    ring->buffers_registered = false;
+        (void)ops->set_buffers(ring->backend, NULL, 0);
     buffers_release(ring->buffers);
-    pthread_mutex_lock(&group->tables_lock);
-    ring->buffers = group->buffers;
-    ring->buffers_version = atomic_load(&group->buffers_version);
-    if (ring->buffers)
-        atomic_fetch_add(&ring->buffers->references, 1);
-    pthread_mutex_unlock(&group->tables_lock);
-    if (ring->buffers)
-        ring->buffers_registered =
-            group->ops->set_buffers(ring->backend, ring->buffers->iovs, ring->buffers->count) == 0;
+    ring->buffers = table;
+    ring->buffers_registered = table && ops->set_buffers(ring->backend, table->iovs, table->count) == 0;
 }
 
 /* From one table to another of the same size: only what differs. */
@@ -59,33 +55,49 @@ static bool update_files(struct ring *ring, const struct file_table *from, const
     return true;
 }
 
-static void sync_files(struct ring *ring)
+static void sync_files(struct ring *ring, struct file_table *table)
 {
-    struct ring_group *group = ring->group;
+    const struct backend_ops *ops = ring->group->ops;
     struct file_table *before = ring->files;
-    pthread_mutex_lock(&group->tables_lock);
-    ring->files = group->files;
-    ring->files_version = atomic_load(&group->files_version);
-    if (ring->files)
-        atomic_fetch_add(&ring->files->references, 1);
-    pthread_mutex_unlock(&group->tables_lock);
-    bool updated = ring->files_registered && before && ring->files && before->count == ring->files->count &&
-                   update_files(ring, before, ring->files);
+    ring->files = table;
+    bool updated = ring->files_registered && before && table && before->count == table->count &&
+                   update_files(ring, before, table);
     if (!updated) {
         if (ring->files_registered)
-            (void)group->ops->set_files(ring->backend, NULL, 0);
-        ring->files_registered =
-            ring->files && group->ops->set_files(ring->backend, ring->files->fds, ring->files->count) == 0;
+            (void)ops->set_files(ring->backend, NULL, 0);
+        ring->files_registered = table && ops->set_files(ring->backend, table->fds, table->count) == 0;
     }
     files_release(before);
 }
 
-void ring_sync_tables(struct ring *ring)
+/* What was published names slots of the tables as they are: the kernel takes it before they change. */
+static void flush_submissions(struct ring *ring)
 {
-    if (ring->buffers_version != atomic_load_explicit(&ring->group->buffers_version, memory_order_acquire))
-        sync_buffers(ring);
-    if (ring->files_version != atomic_load_explicit(&ring->group->files_version, memory_order_acquire))
-        sync_files(ring);
+    ring_stamp(ring);
+    backend_publish(ring->backend);
+    while (ring->group->ops->submit(ring->backend) > 0 && backend_published(ring->backend) > 0)
+        sched_yield(); /* to the SQPOLL thread */
+}
+
+/* A ring keeps a reference to its tables, so a table that is still ours has an address of its own. */
+void ring_update_tables(struct ring *ring)
+{
+    struct ring_group *group = ring->group;
+    flush_submissions(ring);
+    pthread_mutex_lock(&group->tables_lock);
+    struct buffer_table *buffers = group->buffers == ring->buffers ? NULL : group->buffers;
+    struct file_table *files = group->files == ring->files ? NULL : group->files;
+    bool new_buffers = group->buffers != ring->buffers, new_files = group->files != ring->files;
+    if (buffers)
+        atomic_fetch_add(&buffers->references, 1);
+    if (files)
+        atomic_fetch_add(&files->references, 1);
+    ring->tables_version = atomic_load(&group->tables_version);
+    pthread_mutex_unlock(&group->tables_lock);
+    if (new_buffers)
+        sync_buffers(ring, buffers);
+    if (new_files)
+        sync_files(ring, files);
 }
 
 /* The backend is gone or will be replaced: forget what was registered with it. */
@@ -95,22 +107,8 @@ void ring_drop_tables(struct ring *ring)
     files_release(ring->files);
     ring->buffers = NULL;
     ring->files = NULL;
-    ring->buffers_version = ring->files_version = 0;
+    ring->tables_version = 0;
     ring->buffers_registered = ring->files_registered = false;
-}
-
-struct backend_registered ring_registered(struct ring *ring, struct ring_slot *slot)
-{
-    const struct ring_op *op = &slot->op;
-    struct backend_registered registered = {-1, -1};
-    if (op->opcode > RING_OP_FSYNC)
-        return registered;
-    const struct file_table *files = ring->files;
-    if (ring->files_registered && op->fd < files->fd_limit)
-        registered.file_slot = files->slot_of_fd[op->fd];
-    if (op->flags & RING_OP_FIXED && ring->buffers_registered)
-        registered.buffer_slot = op->buf_index;
-    return registered;
 }
 
 static int resolve(const struct buffer_table *table, struct ring_op *op)
@@ -128,10 +126,14 @@ static int resolve(const struct buffer_table *table, struct ring_op *op)
 
 int ring_resolve_fixed(struct ring *ring, struct ring_slot *slot)
 {
-    struct ring_group *group = ring->group;
-    /* Count first, look second; unregister marks first, sums second: one of them sees the other. */
-    atomic_fetch_add(&ring->fixed_users, 1);
-    int state = atomic_load(&group->buffers_state), rc;
+    /* Count first, look second; unregister marks first, sums second, with a barrier on every running thread
+     * between (or on this one, here): one of them sees the other. */
+    ring_add_fixed_users(ring, 1);
+    if (ring->group->own_barriers)
+        atomic_thread_fence(memory_order_seq_cst);
+    else
+        atomic_signal_fence(memory_order_seq_cst);
+    int state = atomic_load_explicit(&ring->group->buffers_state, memory_order_relaxed), rc;
     if (state == BUFFERS_LEAVING) {
         rc = -EBUSY;
     } else if (state == BUFFERS_NONE) {
@@ -141,10 +143,21 @@ int ring_resolve_fixed(struct ring *ring, struct ring_slot *slot)
         rc = resolve(ring->buffers, &slot->op);
     }
     if (rc < 0)
-        atomic_fetch_sub(&ring->fixed_users, 1);
+        ring_add_fixed_users(ring, -1);
     else
         slot->flags |= SLOT_FIXED_COUNTED;
     return rc;
+}
+
+/* Make every running thread of the process pass a barrier. */
+static void barrier_everywhere(void)
+{
+    (void)syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+}
+
+void group_choose_barriers(struct ring_group *group)
+{
+    group->own_barriers = syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) < 0;
 }
 
 /* ------------------------------------------------------------- the group */
@@ -205,7 +218,7 @@ int ring_group_register_buffers(struct ring_group *group, const struct iovec *io
     pthread_mutex_lock(&group->tables_lock);
     if (atomic_load(&group->buffers_state) == BUFFERS_NONE) {
         group->buffers = table;
-        atomic_fetch_add(&group->buffers_version, 1);
+        atomic_fetch_add(&group->tables_version, 1);
         atomic_store(&group->buffers_state, BUFFERS_ACTIVE);
         table = NULL;
     }
@@ -238,7 +251,7 @@ void group_finish_unregister(struct ring_group *group)
     if (ours) {
         table = group->buffers;
         group->buffers = NULL;
-        atomic_fetch_add(&group->buffers_version, 1);
+        atomic_fetch_add(&group->tables_version, 1);
     }
     pthread_mutex_unlock(&group->tables_lock);
     if (!ours)
@@ -255,6 +268,7 @@ int ring_group_unregister_buffers(struct ring_group *group)
     if (!atomic_compare_exchange_strong(&group->buffers_state, &active, BUFFERS_LEAVING) &&
         active == BUFFERS_NONE)
         return 0;
+    barrier_everywhere();
     group_finish_unregister(group);
     if (ring_group_in_callback(group))
         return 0;
@@ -312,7 +326,7 @@ static int replace_files(struct ring_group *group, struct file_table *expected, 
     bool same = group->files == expected;
     if (same) {
         group->files = table;
-        atomic_fetch_add(&group->files_version, 1);
+        atomic_fetch_add(&group->tables_version, 1);
     }
     pthread_mutex_unlock(&group->tables_lock);
     if (!same)

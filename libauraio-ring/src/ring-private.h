@@ -82,7 +82,6 @@ struct ring {
 
     struct slot_list queued[2]; /* by enum slot_class: STORAGE, STREAM (META with it) */
     struct slot_list done;      /* finished, callback to come */
-    struct slot_list unstamped; /* pushed, not handed over: dispatch time unknown */
     int in_kernel[2];
     int limit;
     int stream_limit;
@@ -102,24 +101,26 @@ struct ring {
 
     struct buffer_table *buffers;
     struct file_table *files;
-    uint64_t buffers_version, files_version;
+    uint64_t tables_version;                   /* of the group's, that buffers and files are */
     bool buffers_registered, files_registered; /* with the backend */
-    _Atomic int fixed_users;                   /* operations that name a registered buffer */
+    _Atomic int fixed_users; /* operations that name a registered buffer; written by the ring alone */
 
     int64_t now_ns;     /* clock of the batch being completed */
     int64_t latency_ns; /* moving average, storage */
     struct ring_sample samples[BATCH_MAX];
     int sample_count;
+    int64_t batch_latency_ns; /* sum over the storage operations of the batch */
+    int batch_measured;
+    int64_t batch_bytes;
 
     pthread_mutex_t mail_lock; /* local: cancels from other threads */
     ring_handle_t *mail;
     int mail_count, mail_room;
     _Atomic bool has_mail;
 
-    _Atomic int entering;  /* threads asleep in the backend, which may hand over what they counted before;
-                              raised with the lock */
-    _Atomic int pending;   /* any: accepted, callback not returned */
-    _Atomic bool has_done; /* any: done is not empty */
+    _Atomic bool asleep;                              /* local: the owner sleeps in the backend */
+    _Atomic int pending;                              /* any: accepted, callback not returned */
+    _Atomic bool has_done;                            /* any: done is not empty */
     _Atomic int storage_in_kernel;                    /* any: copy of in_kernel[SLOT_STORAGE] */
     _Atomic int64_t ops_completed, bytes_transferred; /* any */
 };
@@ -143,8 +144,12 @@ struct ring_group {
     _Atomic int entries; /* smallest of the rings created */
     _Atomic int refused_errno;
 
+    _Atomic int quick_pending; /* a ring may accept this many without a look at the others */
+    _Atomic bool crowded;      /* one has accepted more than that */
     _Atomic uint64_t active[RINGS_MAX / BITMAP_BITS];
+    _Atomic uint64_t active_words; /* words of active that may have a bit set */
     _Atomic uint64_t dirty[RINGS_MAX / BITMAP_BITS];
+    _Atomic uint64_t dirty_words;
     _Atomic uint64_t driver; /* id of the thread that last drove completions */
     _Atomic int sleepers;    /* threads blocked, or about to, in ring_group_wait() */
     _Atomic uint64_t wake_count;
@@ -164,8 +169,9 @@ struct ring_group {
     pthread_mutex_t tables_lock;
     struct buffer_table *buffers;
     struct file_table *files;
-    _Atomic uint64_t buffers_version, files_version;
-    _Atomic int buffers_state; /* enum buffers_state */
+    _Atomic uint64_t tables_version; /* raised whenever one of them changes */
+    _Atomic int buffers_state;       /* enum buffers_state */
+    bool own_barriers;
 
     struct ring_group *next_alive; /* list of groups with THREAD_LOCAL rings */
 };
@@ -187,9 +193,39 @@ struct ring_thread {
     struct ring *cached_ring; /* the thread's own ring of cached_group */
 };
 
-struct ring_thread *ring_thread(void);
+extern __thread struct ring_thread ring_this_thread __attribute__((tls_model("initial-exec")));
+uint64_t ring_new_thread_id(void);
+
+static inline struct ring_thread *ring_thread(void)
+{
+    struct ring_thread *thread = &ring_this_thread;
+    if (__builtin_expect(!thread->id, 0))
+        thread->id = ring_new_thread_id();
+    return thread;
+}
+
 /* The calling thread's own ring; with @create it comes to be, else NULL. Returns 0 or -errno. */
 int local_ring(struct ring_group *group, bool create, struct ring **ret_ring);
+
+/* The calling thread's own ring, NULL when it has none. */
+static inline struct ring *own_ring(struct ring_group *group, const struct ring_thread *thread)
+{
+    struct ring *ring = NULL;
+    if (thread->cached_group == group->id)
+        return thread->cached_ring;
+    if (group->config.select == RING_SELECT_THREAD_LOCAL)
+        (void)local_ring(group, false, &ring);
+    return ring;
+}
+
+static inline bool in_callback_of(const struct ring_group *group, const struct ring_thread *thread)
+{
+    for (const struct frame *frame = thread->frames; frame; frame = frame->outer)
+        if (frame->group == group)
+            return true;
+    return false;
+}
+
 void local_group_born(struct ring_group *group);
 void local_group_gone(struct ring_group *group);
 void local_read_mail(struct ring *ring);
@@ -271,6 +307,19 @@ static inline int slot_lane(const struct ring_slot *slot)
     return slot->slot_class == SLOT_STORAGE ? 0 : 1;
 }
 
+static inline void ring_count_in_kernel(struct ring *ring, int lane, int by)
+{
+    ring->in_kernel[lane] += by;
+    if (lane == 0)
+        atomic_store_explicit(&ring->storage_in_kernel, ring->in_kernel[0], memory_order_relaxed);
+}
+
+static inline void ring_add_fixed_users(struct ring *ring, int count)
+{
+    int users = atomic_load_explicit(&ring->fixed_users, memory_order_relaxed);
+    atomic_store_explicit(&ring->fixed_users, users + count, memory_order_relaxed);
+}
+
 /* --------------------------------------------------------------- dispatch.c */
 
 /* All with the ring's lock. Admit a chain of @count slots linked by ->chain (or one slot). */
@@ -286,13 +335,20 @@ bool ring_make_room(struct ring *ring, unsigned count);
 void ring_stamp(struct ring *ring);
 /* Ring a doorbell: a completion that wakes whoever sleeps on this ring. */
 void ring_doorbell(struct ring *ring);
+/* Undo what handing it to the backend counted. */
 void ring_left_kernel(struct ring *ring, struct ring_slot *slot);
+/* To the backend, which has room. */
+void ring_push(struct ring *ring, struct ring_slot *slot, unsigned how);
 
 /* --------------------------------------------------------------- complete.c */
 
 /* With the ring's lock. */
-void ring_on_event(struct ring *ring, const struct backend_event *event);
+void ring_on_completion(struct ring *ring, const struct backend_completion *completion);
+/* An operation with no successor and nothing to release is finished: account for it. */
+void ring_add_sample(struct ring *ring, const struct ring_slot *slot);
 void ring_finish(struct ring *ring, struct ring_slot *slot, int64_t result);
+/* Take every completion there is and decide what it means; nothing is delivered. */
+void ring_take_completions(struct ring *ring);
 void ring_report_samples(struct ring *ring);
 /* What a stopped operation completes with: bytes so far, or why it was stopped. */
 int64_t slot_stopped_result(const struct ring_slot *slot);
@@ -325,22 +381,63 @@ int ring_cancel(struct ring *ring, ring_handle_t handle);
 /* -------------------------------------------------------------- registered.c */
 
 /* With the ring's lock: bring the backend's tables up to date. */
-void ring_sync_tables(struct ring *ring);
+void ring_update_tables(struct ring *ring);
+
+static inline void ring_sync_tables(struct ring *ring)
+{
+    if (__builtin_expect(ring->tables_version !=
+                             atomic_load_explicit(&ring->group->tables_version, memory_order_acquire),
+                         0))
+        ring_update_tables(ring);
+}
+
 void ring_drop_tables(struct ring *ring);
-struct backend_registered ring_registered(struct ring *ring, struct ring_slot *slot);
+
+/*
+ * The registered file is named only where the kernel looks it up while it takes the submission: what runs
+ * later (a member of a chain, what a worker starts) would find what is in the slot by then.
+ */
+static inline struct backend_registered ring_registered(const struct ring *ring, const struct ring_slot *slot)
+{
+    const struct ring_op *op = &slot->op;
+    struct backend_registered registered = {-1, -1};
+    if (op->opcode > RING_OP_WRITEV)
+        return registered;
+    if (ring->files_registered && op->fd < ring->files->fd_limit && !slot->chain_before &&
+        !(slot->flags & (SLOT_PUNT | SLOT_SYNCING)))
+        registered.file_slot = ring->files->slot_of_fd[op->fd];
+    if (op->flags & RING_OP_FIXED && ring->buffers_registered)
+        registered.buffer_slot = op->buf_index;
+    return registered;
+}
+
 /* Resolve op->u.buffer_offset; counts the user. 0, -ENOENT, -EBUSY, -EINVAL, -EOVERFLOW. */
 int ring_resolve_fixed(struct ring *ring, struct ring_slot *slot);
+/* Whether unregister can have other threads pass a barrier, or they must do it themselves at every use. */
+void group_choose_barriers(struct ring_group *group);
 void group_drop_tables(struct ring_group *group);
 /* Complete an unregister that waits for the last user. */
 void group_finish_unregister(struct ring_group *group);
 
-/* ------------------------------------------------------------------- group.c */
+/* ------------------------------------------------------- select.c, accept.c */
 
-struct ring *group_ring(const struct ring_group *group, int index);
+static inline struct ring *group_ring(const struct ring_group *group, int index)
+{
+    return atomic_load_explicit(&group->rings[index], memory_order_acquire);
+}
+
+static inline bool is_thread_local(const struct ring_group *group)
+{
+    return group->config.select == RING_SELECT_THREAD_LOCAL;
+}
+
 /* The ring a submission of the calling thread goes to. */
 int group_select(struct ring_group *group, struct ring **ret_ring);
-void group_note_ring(struct ring_group *group, struct ring *ring);
-bool group_has_room(struct ring_group *group, struct ring *ring, int count);
+void group_note_ring(struct ring_group *group, const struct ring *ring);
+int group_ring_node(const struct ring_group *group, int index);
+bool group_has_room(struct ring_group *group, const struct ring *ring, int count);
+/* Divide max_pending for the quick check. */
+void group_share_pending(struct ring_group *group, int rings);
 int64_t group_own_running(const struct ring_group *group);
 
 /* ------------------------------------------------------------------- drive.c */
@@ -349,7 +446,11 @@ int64_t group_own_running(const struct ring_group *group);
 struct ring_thread *group_enter_driving(struct ring_group *group);
 /* Run the callbacks of one batch of a ring. Returns how many. */
 int ring_reap(struct ring *ring);
-bool ring_is_ready(const struct ring *ring);
+static inline bool ring_is_ready(const struct ring *ring)
+{
+    return (ring->backend && backend_ready(ring->backend)) || atomic_load(&ring->has_done) ||
+           atomic_load(&ring->has_mail);
+}
 int group_serve_frames(struct ring_group *group);
 /* One pass over every ring the calling thread may reap. */
 int group_reap(struct ring_group *group);
@@ -359,10 +460,15 @@ void ring_hand_over(struct ring *ring);
 /* With the ring's lock. True: the caller must group_wake_sleepers() after unlocking. */
 bool ring_mark_active(struct ring *ring);
 void ring_mark_dirty(struct ring *ring);
+void ring_unmark_active(struct ring *ring);
+void ring_unmark_dirty(struct ring *ring);
 
 /* Call @visit for every shared ring with work, and for the calling thread's own. Returns the sum of what it
  * returns. */
 int group_each_ring(struct ring_group *group, int (*visit)(struct ring *ring, void *context), void *context);
+/* The same for the shared ones only. */
+int group_each_shared(struct ring_group *group, int (*visit)(struct ring *ring, void *context),
+                      void *context);
 
 /* -------------------------------------------------------------------- wait.c */
 

@@ -176,16 +176,15 @@ static bool deadlines_are_valid(const struct ring *ring)
 bool ring_check(struct ring *ring)
 {
     ring_lock(ring);
-    int listed = 0, in_kernel = 0, held = 0, free = 0, unstamped = 0;
+    int listed = 0, in_kernel = 0, held = 0, free = 0;
     bool valid = deadlines_are_valid(ring) && list_is_valid(&ring->queued[0], SLOT_QUEUED, &listed) &&
                  list_is_valid(&ring->queued[1], SLOT_QUEUED, &listed) &&
-                 list_is_valid(&ring->done, SLOT_DONE, &listed) &&
-                 list_is_valid(&ring->unstamped, SLOT_KERNEL, &unstamped);
+                 list_is_valid(&ring->done, SLOT_DONE, &listed);
     for (int i = 0; valid && i < ring->slab_count; i++) {
         for (uint32_t place = 0; place < SLAB_SLOTS; place++) {
             uint32_t index = ring->slabs[i] << SLAB_SLOT_BITS | place;
             struct ring_slot *slot = slot_at(index);
-            if (slot->index != index || slot->ring != ring)
+            if ((slot->handle & ((1u << SLOT_INDEX_BITS) - 1)) != index || slot->ring != ring)
                 valid = false;
             in_kernel += slot_state(slot) == SLOT_KERNEL;
             held += slot_state(slot) == SLOT_HELD;

@@ -7,11 +7,9 @@
 #include <pthread.h>
 #include <sys/mman.h>
 
-enum { SLAB_COUNT = 1 << (SLOT_INDEX_BITS - SLAB_SLOT_BITS) };
-
 static const size_t slab_bytes = SLAB_SLOTS * sizeof(struct ring_slot);
 
-static _Atomic(struct ring_slot *) directory[SLAB_COUNT]; /* entry 0 stays empty: index 0 is no slot */
+_Atomic(struct ring_slot *) slab_directory[SLAB_COUNT];
 static uint64_t next_generation[SLAB_COUNT];
 static uint32_t retired_next[SLAB_COUNT]; /* list of retired slabs through their numbers; 0 ends it */
 static uint32_t retired_head;
@@ -34,7 +32,7 @@ static int slab_take(uint32_t *ret_number, struct ring_slot **ret_slots)
         uint32_t number = retired_head;
         retired_head = retired_next[number];
         *ret_number = number;
-        *ret_slots = atomic_load_explicit(&directory[number], memory_order_relaxed);
+        *ret_slots = atomic_load_explicit(&slab_directory[number], memory_order_relaxed);
         return 0;
     }
     if (slabs_mapped + 1 >= SLAB_COUNT)
@@ -61,11 +59,11 @@ int slab_acquire(struct ring *ring, int node, struct ring_slot **ret_slots, uint
     ring_numa_place(slots, slab_bytes, node);
     for (uint32_t i = 0; i < SLAB_SLOTS; i++) {
         slots[i].ring = ring;
-        slots[i].index = number << SLAB_SLOT_BITS | i;
+        slots[i].handle = next_generation[number] << SLOT_INDEX_BITS | number << SLAB_SLOT_BITS | i;
         atomic_store_explicit(&slots[i].word, next_generation[number] << 8 | SLOT_FREE, memory_order_relaxed);
     }
     /* Release: pairs with the acquire in slot_find(). */
-    atomic_store_explicit(&directory[number], slots, memory_order_release);
+    atomic_store_explicit(&slab_directory[number], slots, memory_order_release);
     *ret_slots = slots;
     *ret_number = number;
     return 0;
@@ -74,7 +72,7 @@ int slab_acquire(struct ring *ring, int node, struct ring_slot **ret_slots, uint
 void slab_retire(uint32_t number)
 {
     assert(number > 0 && number <= slabs_mapped);
-    struct ring_slot *slots = atomic_load_explicit(&directory[number], memory_order_relaxed);
+    struct ring_slot *slots = atomic_load_explicit(&slab_directory[number], memory_order_relaxed);
     uint64_t highest = 0;
     for (int i = 0; i < SLAB_SLOTS; i++) {
         uint64_t generation = atomic_load_explicit(&slots[i].word, memory_order_relaxed) >> 8;
@@ -90,16 +88,11 @@ void slab_retire(uint32_t number)
     slab_unlock();
 }
 
-struct ring_slot *slot_at(uint32_t index)
-{
-    struct ring_slot *slots = atomic_load_explicit(&directory[index >> SLAB_SLOT_BITS], memory_order_relaxed);
-    return &slots[index & (SLAB_SLOTS - 1)];
-}
-
 struct ring_slot *slot_find(ring_handle_t handle, enum slot_state *ret_state)
 {
     uint32_t index = (uint32_t)(handle & ((1u << SLOT_INDEX_BITS) - 1));
-    struct ring_slot *slots = atomic_load_explicit(&directory[index >> SLAB_SLOT_BITS], memory_order_acquire);
+    struct ring_slot *slots =
+        atomic_load_explicit(&slab_directory[index >> SLAB_SLOT_BITS], memory_order_acquire);
     if (!slots)
         return NULL;
     struct ring_slot *slot = &slots[index & (SLAB_SLOTS - 1)];
@@ -109,6 +102,17 @@ struct ring_slot *slot_find(ring_handle_t handle, enum slot_state *ret_state)
         return NULL;
     *ret_state = (enum slot_state)(word & 0xff);
     return slot;
+}
+
+bool slot_was_handle(ring_handle_t handle)
+{
+    uint32_t index = (uint32_t)(handle & ((1u << SLOT_INDEX_BITS) - 1));
+    struct ring_slot *slots =
+        atomic_load_explicit(&slab_directory[index >> SLAB_SLOT_BITS], memory_order_acquire);
+    if (!slots || handle >> SLOT_INDEX_BITS == 0)
+        return false;
+    uint64_t word = atomic_load_explicit(&slots[index & (SLAB_SLOTS - 1)].word, memory_order_acquire);
+    return handle >> SLOT_INDEX_BITS <= word >> 8;
 }
 
 bool ring_handle_pending(ring_handle_t handle)

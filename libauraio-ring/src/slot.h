@@ -50,26 +50,30 @@ enum {                            /* slot.flags */
 
 struct ring;
 
+/* Four cache lines: what every operation touches comes first. */
 struct ring_slot {
     _Atomic uint64_t word; /* generation << 8 | state; the only field that is read without owning the slot */
-    struct ring *ring;
+    ring_handle_t handle;
     struct ring_slot *next, *prev; /* in the list that its state names */
-    struct ring_op op;
-    uint64_t done;                  /* bytes transferred so far */
-    int64_t result;                 /* SLOT_DONE */
-    int64_t dispatch_ns;            /* when it last entered the kernel */
-    int64_t deadline_ns;            /* 0: none */
-    struct ring_slot *chain;        /* successor in a chain */
-    struct ring_slot *chain_before; /* predecessor in a chain, until it has finished */
-    struct iovec *rest;             /* owned: what is left of a vectored transfer */
-    uint32_t index;
-    uint32_t heap_place; /* in the ring's deadline heap, 0: not in it, else place + 1 */
+    int64_t result;                /* SLOT_DONE */
     uint16_t flags;
     uint8_t slot_class;
-    uint8_t tries; /* retries without progress */
+    uint8_t tries;           /* retries without progress */
+    uint32_t room;           /* of a chain head in a FIFO: its length */
+    uint64_t done;           /* bytes transferred so far */
+    struct ring_slot *chain; /* successor in a chain */
+    struct ring_op op;
+    struct ring_slot *chain_before; /* predecessor in a chain, until it has finished */
+    struct iovec *rest;             /* owned: what is left of a vectored transfer */
+    int64_t deadline_ns;            /* 0: none */
+    int64_t dispatch_ns;            /* when it last entered the kernel; 0: not handed over yet */
+    struct ring *ring;
+    struct ring_op_rare rare;
+    uint32_t heap_place; /* in the ring's deadline heap, 0: not in it, else place + 1 */
     uint32_t rest_count;
-    uint32_t room; /* of a chain head in a FIFO: its length */
-};
+} __attribute__((aligned(256)));
+
+_Static_assert(sizeof(struct ring_slot) == 256, "a slot's address is its index shifted");
 
 /* A new slab on @node, all slots SLOT_FREE with index and ring set. 0 or -ENOMEM; *ret_number is for
  * slab_retire(). */
@@ -81,8 +85,21 @@ void slab_retire(uint32_t number);
 /* The slot a handle names now, or NULL when it is stale or never was one. *ret_state: its state. */
 struct ring_slot *slot_find(ring_handle_t handle, enum slot_state *ret_state);
 
-/* The slot of an index that is known to be one. */
-struct ring_slot *slot_at(uint32_t index);
+/* Whether @handle, which names nothing now, may have named an operation before. */
+bool slot_was_handle(ring_handle_t handle);
+
+/* Slabs by number. Entry 0 stays empty: index 0 is no slot. */
+enum { SLAB_COUNT = 1 << (SLOT_INDEX_BITS - SLAB_SLOT_BITS) };
+extern _Atomic(struct ring_slot *) slab_directory[SLAB_COUNT];
+
+/* The slot of a handle that is known to name one. */
+static inline struct ring_slot *slot_at(ring_handle_t handle)
+{
+    uint32_t index = (uint32_t)handle & ((1u << SLOT_INDEX_BITS) - 1);
+    struct ring_slot *slots =
+        atomic_load_explicit(&slab_directory[index >> SLAB_SLOT_BITS], memory_order_relaxed);
+    return &slots[index & (SLAB_SLOTS - 1)];
+}
 
 /* Held across fork() so that the child finds the directory consistent. */
 void slab_lock(void);
@@ -103,14 +120,11 @@ static inline void slot_set_state(struct ring_slot *slot, enum slot_state state)
 /* End of an operation: every handle to it is stale from here on. */
 static inline void slot_next_generation(struct ring_slot *slot)
 {
-    uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
-    atomic_store_explicit(&slot->word, ((word >> 8) + 1) << 8 | SLOT_FREE, memory_order_release);
-}
-
-static inline ring_handle_t slot_handle(const struct ring_slot *slot)
-{
-    uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
-    return (word >> 8) << SLOT_INDEX_BITS | slot->index;
+    slot->handle += UINT64_C(1) << SLOT_INDEX_BITS;
+    if (slot->handle >> SLOT_INDEX_BITS == 0) /* 2^40 operations later */
+        slot->handle += UINT64_C(1) << SLOT_INDEX_BITS;
+    atomic_store_explicit(&slot->word, slot->handle >> SLOT_INDEX_BITS << 8 | SLOT_FREE,
+                          memory_order_release);
 }
 
 #endif

@@ -10,6 +10,7 @@
  * wake_count, the bitmaps and the rings; whoever changes something marks it, raises wake_count, then looks at
  * those counters. All of these are sequentially consistent, so one of the two sees the other.
  */
+#include "fds.h"
 #include "ring-private.h"
 
 #include <assert.h>
@@ -28,8 +29,6 @@ enum { POLL_RINGS_MAX = 8, RETRY_NS = 1000 * 1000, NO_WAKE_FD_NS = 10 * 1000 * 1
 static int wake_ring(struct ring *ring, void *unused)
 {
     (void)unused;
-    if (ring->local || atomic_load(&ring->entering) == 0)
-        return 0;
     ring_lock(ring);
     ring_doorbell(ring);
     ring_unlock(ring);
@@ -53,13 +52,15 @@ static void wake_fd_sleepers(struct ring_group *group)
 void group_wake_sleepers(struct ring_group *group)
 {
     atomic_fetch_add(&group->wake_count, 1);
-    (void)group_each_ring(group, wake_ring, NULL);
-    wake_fd_sleepers(group);
-    if (group->config.select != RING_SELECT_THREAD_LOCAL)
+    if (atomic_load(&group->sleepers) > 0) {
+        (void)group_each_shared(group, wake_ring, NULL);
+        wake_fd_sleepers(group);
+    }
+    if (!is_thread_local(group))
         return;
     for (int i = 0; i < atomic_load(&group->rings_used); i++) {
         struct ring *ring = group_ring(group, i);
-        if (ring && atomic_load(&ring->entering) > 0 && atomic_load(&ring->local))
+        if (ring && atomic_load(&ring->asleep))
             local_ring_bell(ring);
     }
 }
@@ -88,7 +89,7 @@ static int epoll_fd(struct ring_group *group)
     pthread_mutex_lock(&group->rings_lock);
     int rc = group->epoll_fd;
     if (rc < 0) {
-        rc = epoll_create1(EPOLL_CLOEXEC);
+        rc = fd_out_of_the_way(epoll_create1(EPOLL_CLOEXEC));
         rc = rc < 0 ? -errno : rc;
         group->epoll_fd = rc < 0 ? -1 : rc;
         for (int i = 0; rc >= 0 && i < atomic_load(&group->rings_used); i++) {
@@ -110,7 +111,7 @@ static void arm_bell(struct ring *ring)
     if (ring->bell_armed || !ring_make_room(ring, 1))
         return;
     ring->group->ops->push_bell(ring->backend, ring->bell_fd);
-    ring->group->ops->publish(ring->backend);
+    backend_publish(ring->backend);
     ring->bell_armed = true;
 }
 
@@ -122,7 +123,8 @@ static int local_poll_fd(struct ring_group *group)
         return rc;
     if (ring->notify_fd >= 0)
         return ring->notify_fd;
-    int fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK); /* readable: what completed before is still to be seen */
+    int fd = fd_out_of_the_way(
+        eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK)); /* readable: what completed before is still to be seen */
     if (fd < 0)
         return -errno;
     rc = group->ops->notify(ring->backend, fd);
@@ -155,6 +157,7 @@ struct sleep_plan {
     struct ring_group *group;
     struct ring *rings[POLL_RINGS_MAX];
     int count; /* rings with work; more than POLL_RINGS_MAX: not all are listed */
+    int64_t pending;
     bool ready;
 };
 
@@ -165,9 +168,7 @@ static bool leave_bitmap(struct ring *ring)
     ring_lock(ring);
     if (ring->idle_scans++ >= IDLE_SCANS && ring_pending(ring) == 0 && !ring->dirty && ring->timer_ns == 0 &&
         !ring->doorbell && !ring_is_ready(ring)) {
-        ring->active = false;
-        atomic_fetch_and(&ring->group->active[ring->index / BITMAP_BITS],
-                         ~(UINT64_C(1) << (ring->index % BITMAP_BITS)));
+        ring_unmark_active(ring);
         left = true;
     }
     ring_unlock(ring);
@@ -177,9 +178,10 @@ static bool leave_bitmap(struct ring *ring)
 static int plan_ring(struct ring *ring, void *context)
 {
     struct sleep_plan *plan = context;
-    if (ring_is_ready(ring))
-        plan->ready = true;
-    if (ring_pending(ring) == 0 && (ring->local || leave_bitmap(ring)))
+    int pending = ring_pending(ring);
+    plan->ready = plan->ready || ring_is_ready(ring);
+    plan->pending += pending;
+    if (pending == 0 && (ring->local || leave_bitmap(ring)))
         return 0;
     if (plan->count < POLL_RINGS_MAX)
         plan->rings[plan->count] = ring;
@@ -210,11 +212,8 @@ static void prepare_ring(struct ring *ring)
     ring_dispatch_queued(ring);
     if (ring->local)
         arm_bell(ring);
-    if (ring->dirty) {
-        ring->dirty = false;
-        atomic_fetch_and(&ring->group->dirty[ring->index / BITMAP_BITS],
-                         ~(UINT64_C(1) << (ring->index % BITMAP_BITS)));
-    }
+    ring_unmark_dirty(ring);
+    deadline_arm(ring);
     ring_stamp(ring);
 }
 
@@ -228,13 +227,16 @@ static int sleep_on_ring(struct ring *ring, int64_t timeout_ns, uint64_t wakes)
     struct ring_group *group = ring->group;
     ring_lock(ring);
     prepare_ring(ring);
-    atomic_fetch_add(&ring->entering, 1);
     struct backend_wait wait = coalesced(ring, ring->stop_owed ? shorter(timeout_ns, RETRY_NS) : timeout_ns);
     ring_unlock(ring);
     int rc = 0;
-    if (atomic_load(&group->wake_count) == wakes && !atomic_load(&ring->has_done))
+    if (ring->local)
+        atomic_store(&ring->asleep, true);
+    if (atomic_load(&group->wake_count) == wakes && !atomic_load(&ring->has_done) &&
+        !atomic_load(&ring->has_mail))
         rc = group->ops->wait(ring->backend, &wait);
-    atomic_fetch_sub(&ring->entering, 1);
+    if (ring->local)
+        atomic_store_explicit(&ring->asleep, false, memory_order_relaxed);
     if (rc == -EAGAIN || rc == -EBUSY) { /* the kernel is short of memory, or its completions of room */
         struct timespec pause = {.tv_nsec = RETRY_NS};
         nanosleep(&pause, NULL);
@@ -248,7 +250,7 @@ static bool join_fd_sleepers(struct ring_group *group, uint64_t *ret_wakes)
 {
     pthread_mutex_lock(&group->sleep_lock);
     if (group->wake_fd < 0)
-        group->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        group->wake_fd = fd_out_of_the_way(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     group->fd_sleepers++;
     *ret_wakes = group->fd_wakes;
     bool usable = group->wake_fd >= 0;
@@ -306,22 +308,34 @@ static int sleep_on_fds(struct sleep_plan *plan, int64_t timeout_ns, uint64_t wa
     return rc == 0 ? -ETIME : 0;
 }
 
-/* Sleep until something may have changed. -ETIME: the time passed; -ENODATA: nothing to wait for. */
+/* Sleep as planned. -ETIME: the time passed; -ENODATA: nothing to wait for. */
+static int sleep_as_planned(struct sleep_plan *plan, int64_t timeout_ns, bool idle, uint64_t wakes)
+{
+    if (plan->ready)
+        return 0;
+    if (!idle && plan->pending == group_own_running(plan->group))
+        return -ENODATA;
+    if (plan->count == 1)
+        return sleep_on_ring(plan->rings[0], timeout_ns, wakes);
+    return sleep_on_fds(plan, timeout_ns, wakes);
+}
+
+/* Sleep until something may have changed. */
 static int group_sleep(struct ring_group *group, int64_t timeout_ns, const uint64_t *idle_since)
 {
     struct sleep_plan plan = {.group = group};
-    atomic_fetch_add(&group->sleepers, 1);
+    struct ring *own = own_ring(group, ring_thread());
+    bool alone = own && atomic_load(&group->active_words) == 0; /* its owner's bell wakes a local ring */
     uint64_t wakes = idle_since ? *idle_since : atomic_load(&group->wake_count);
+    if (alone && ring_pending(own) > 0) {
+        (void)plan_ring(own, &plan);
+        return sleep_as_planned(&plan, timeout_ns, idle_since != NULL, wakes);
+    }
+    atomic_fetch_add(&group->sleepers, 1);
+    if (!idle_since)
+        wakes = atomic_load(&group->wake_count);
     (void)group_each_ring(group, plan_ring, &plan);
-    int rc = 0;
-    if (plan.ready)
-        rc = 0;
-    else if (!idle_since && ring_group_pending(group) == 0)
-        rc = -ENODATA;
-    else if (plan.count == 1)
-        rc = sleep_on_ring(plan.rings[0], timeout_ns, wakes);
-    else
-        rc = sleep_on_fds(&plan, timeout_ns, wakes);
+    int rc = sleep_as_planned(&plan, timeout_ns, idle_since != NULL, wakes);
     atomic_fetch_sub(&group->sleepers, 1);
     return rc;
 }

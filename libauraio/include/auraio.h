@@ -402,8 +402,8 @@ static inline auraio_op_t auraio_op(auraio_opcode_t opcode)
  * the engine was inherited by fork; ENOMEM, EMFILE  no memory for a request slot or no descriptor for the
  * first ring.
  */
-AURAIO_API AURAIO_MUST_USE auraio_request_t *auraio_submit(auraio_engine_t *engine, const auraio_op_t *op,
-                                                           auraio_callback_t callback, void *user_data);
+AURAIO_API auraio_request_t *auraio_submit(auraio_engine_t *engine, const auraio_op_t *op,
+                                           auraio_callback_t callback, void *user_data);
 
 /**
  * Submit several operations to one ring together. A chain (AURAIO_OP_LINK) is dispatched as a whole and
@@ -431,67 +431,60 @@ AURAIO_API AURAIO_MUST_USE int auraio_submit_batch(auraio_engine_t *engine, cons
  * @param offset  bytes from the start of the file; -1: the file's own position.
  * @return as auraio_submit().
  */
-AURAIO_API AURAIO_MUST_USE auraio_request_t *auraio_read(auraio_engine_t *engine, int fd, auraio_buf_t buf,
-                                                         size_t len, off_t offset, auraio_callback_t callback,
-                                                         void *user_data);
+AURAIO_API auraio_request_t *auraio_read(auraio_engine_t *engine, int fd, auraio_buf_t buf, size_t len,
+                                         off_t offset, auraio_callback_t callback, void *user_data);
 
 /** Write; see auraio_read(). */
-AURAIO_API AURAIO_MUST_USE auraio_request_t *auraio_write(auraio_engine_t *engine, int fd, auraio_buf_t buf,
-                                                          size_t len, off_t offset,
-                                                          auraio_callback_t callback, void *user_data);
+AURAIO_API auraio_request_t *auraio_write(auraio_engine_t *engine, int fd, auraio_buf_t buf, size_t len,
+                                          off_t offset, auraio_callback_t callback, void *user_data);
 
 /** Vectored read; the iovec array and its buffers stay valid until the callback. @p iovcnt 1..IOV_MAX. See
  * auraio_read(). */
-AURAIO_API AURAIO_MUST_USE auraio_request_t *auraio_readv(auraio_engine_t *engine, int fd,
-                                                          const struct iovec *iov, int iovcnt, off_t offset,
-                                                          auraio_callback_t callback, void *user_data);
+AURAIO_API auraio_request_t *auraio_readv(auraio_engine_t *engine, int fd, const struct iovec *iov,
+                                          int iovcnt, off_t offset, auraio_callback_t callback,
+                                          void *user_data);
 
 /** Vectored write; see auraio_readv(). */
-AURAIO_API AURAIO_MUST_USE auraio_request_t *auraio_writev(auraio_engine_t *engine, int fd,
-                                                           const struct iovec *iov, int iovcnt, off_t offset,
-                                                           auraio_callback_t callback, void *user_data);
+AURAIO_API auraio_request_t *auraio_writev(auraio_engine_t *engine, int fd, const struct iovec *iov,
+                                           int iovcnt, off_t offset, auraio_callback_t callback,
+                                           void *user_data);
 
 /** fsync(2). It orders nothing: link it to the write it must follow. Result 0. Errors of auraio_submit(). */
-AURAIO_API AURAIO_MUST_USE auraio_request_t *auraio_fsync(auraio_engine_t *engine, int fd,
-                                                          auraio_callback_t callback, void *user_data);
+AURAIO_API auraio_request_t *auraio_fsync(auraio_engine_t *engine, int fd, auraio_callback_t callback,
+                                          void *user_data);
 
 /** fsync(2) or fdatasync(2). Errors of auraio_submit(); EINVAL for unknown flags. */
-AURAIO_API AURAIO_MUST_USE auraio_request_t *auraio_fsync_ex(auraio_engine_t *engine, int fd,
-                                                             auraio_fsync_flags_t flags,
-                                                             auraio_callback_t callback, void *user_data);
+AURAIO_API auraio_request_t *auraio_fsync_ex(auraio_engine_t *engine, int fd, auraio_fsync_flags_t flags,
+                                             auraio_callback_t callback, void *user_data);
 
 /** openat(2): the result is the new descriptor, close-on-exec only when @p flags say so. @p path stays valid
  * until the callback. */
-AURAIO_API AURAIO_MUST_USE auraio_request_t *auraio_openat(auraio_engine_t *engine, int dirfd,
-                                                           const char *path, int flags, mode_t mode,
-                                                           auraio_callback_t callback, void *user_data);
+AURAIO_API auraio_request_t *auraio_openat(auraio_engine_t *engine, int dirfd, const char *path, int flags,
+                                           mode_t mode, auraio_callback_t callback, void *user_data);
 
 /** close(2). Operations in flight on @p fd are not disturbed, but for one that was submitted and has not
  * started. */
-AURAIO_API AURAIO_MUST_USE auraio_request_t *auraio_close(auraio_engine_t *engine, int fd,
-                                                          auraio_callback_t callback, void *user_data);
+AURAIO_API auraio_request_t *auraio_close(auraio_engine_t *engine, int fd, auraio_callback_t callback,
+                                          void *user_data);
 
 /** statx(2). @p path and @p statxbuf stay valid until the callback. */
-AURAIO_API AURAIO_MUST_USE auraio_request_t *auraio_statx(auraio_engine_t *engine, int dirfd,
-                                                          const char *path, int flags, unsigned mask,
-                                                          struct statx *statxbuf, auraio_callback_t callback,
-                                                          void *user_data);
+AURAIO_API auraio_request_t *auraio_statx(auraio_engine_t *engine, int dirfd, const char *path, int flags,
+                                          unsigned mask, struct statx *statxbuf, auraio_callback_t callback,
+                                          void *user_data);
 
 /** fallocate(2). @p len at least 1. */
-AURAIO_API AURAIO_MUST_USE auraio_request_t *auraio_fallocate(auraio_engine_t *engine, int fd, int mode,
-                                                              off_t offset, off_t len,
-                                                              auraio_callback_t callback, void *user_data);
+AURAIO_API auraio_request_t *auraio_fallocate(auraio_engine_t *engine, int fd, int mode, off_t offset,
+                                              off_t len, auraio_callback_t callback, void *user_data);
 
 /** ftruncate(2). Before Linux 6.9, which has no such io_uring operation, it runs inside the submitting call.
  */
-AURAIO_API AURAIO_MUST_USE auraio_request_t *auraio_ftruncate(auraio_engine_t *engine, int fd, off_t length,
-                                                              auraio_callback_t callback, void *user_data);
+AURAIO_API auraio_request_t *auraio_ftruncate(auraio_engine_t *engine, int fd, off_t length,
+                                              auraio_callback_t callback, void *user_data);
 
 /** sync_file_range(2). @p len 0: to the end of the file; up to 4 GiB - 1. */
-AURAIO_API AURAIO_MUST_USE auraio_request_t *auraio_sync_file_range(auraio_engine_t *engine, int fd,
-                                                                    off_t offset, off_t len, unsigned flags,
-                                                                    auraio_callback_t callback,
-                                                                    void *user_data);
+AURAIO_API auraio_request_t *auraio_sync_file_range(auraio_engine_t *engine, int fd, off_t offset, off_t len,
+                                                    unsigned flags, auraio_callback_t callback,
+                                                    void *user_data);
 
 /**
  * Ask for an operation to be cancelled. Its own callback is the only terminal event: -ECANCELED, or its real

@@ -53,7 +53,10 @@ static int create_group(auraio_engine_t *engine, const struct topology *topology
         .observe = meter_observe,
         .observe_context = engine,
     };
-    return ring_group_create(&config, topology, &engine->group);
+    int rc = ring_group_create(&config, topology, &engine->group);
+    if (rc == 0)
+        engine->identity = ring_group_identity(engine->group);
+    return rc;
 }
 
 static int create_pool(auraio_engine_t *engine)
@@ -121,7 +124,7 @@ void auraio_destroy(auraio_engine_t *engine)
 {
     if (!engine)
         return;
-    if (!ring_group_is_own(engine->group)) {
+    if (!engine_is_own(engine)) {
         engine_free(engine);
         return;
     }

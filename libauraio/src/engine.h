@@ -18,6 +18,7 @@ struct meter;
 
 struct auraio_engine {
     struct ring_group *group;
+    uint64_t identity; /* of the process that created the engine */
     pool_t *pool;
     auraio_options_t options;                         /* with defaults filled in */
     _Atomic(struct meter *) meters[ENGINE_RINGS_MAX]; /* of rings that have completed something */
@@ -32,12 +33,22 @@ struct auraio_engine {
  * positive errno. Return -1 and NULL.
  */
 int error_int(int error, const char *format, long long a, long long b);
+/* The same with one double. */
+int error_real(int error, const char *format, double real);
 void *error_null(int error, const char *format, long long a, long long b);
-/* Forget the reason of an earlier failure and describe @error by its name only. */
-const char *error_text(void);
-
 /* Errors that every call with an engine has; 0, or a positive errno with *ret_reason. */
 int engine_refuses(const auraio_engine_t *engine, const char **ret_reason);
+
+static inline bool engine_is_own(const auraio_engine_t *engine)
+{
+    return atomic_load_explicit(ring_process_identity, memory_order_relaxed) == engine->identity;
+}
+
+/* Whether operations may be submitted. */
+static inline bool engine_is_open(const auraio_engine_t *engine)
+{
+    return engine && engine_is_own(engine) && !atomic_load_explicit(&engine->shut_down, memory_order_relaxed);
+}
 
 /* Complete @given into *ret_options. 0, or a positive errno that error_int() was told about. */
 int options_complete(const auraio_options_t *given, auraio_options_t *ret_options);

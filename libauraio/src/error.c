@@ -10,6 +10,8 @@
 struct reason {
     const char *format;
     long long a, b;
+    double real;
+    bool is_real; /* format takes `real` */
     int error;
     char text[256];
 };
@@ -21,8 +23,17 @@ int error_int(int error, const char *format, long long a, long long b)
     last.format = format;
     last.a = a;
     last.b = b;
+    last.is_real = false;
     last.error = error;
     errno = error;
+    return -1;
+}
+
+int error_real(int error, const char *format, double real)
+{
+    (void)error_int(error, format, 0, 0);
+    last.real = real;
+    last.is_real = true;
     return -1;
 }
 
@@ -36,7 +47,8 @@ const char *auraio_last_error(void)
 {
     if (!last.format)
         return "";
-    int used = snprintf(last.text, sizeof(last.text), last.format, last.a, last.b);
+    int used = last.is_real ? snprintf(last.text, sizeof(last.text), last.format, last.real)
+                            : snprintf(last.text, sizeof(last.text), last.format, last.a, last.b);
     if (used >= 0 && (size_t)used < sizeof(last.text))
         snprintf(last.text + used, sizeof(last.text) - (size_t)used, " (%s)", strerrordesc_np(last.error));
     return last.text;
@@ -48,7 +60,7 @@ int engine_refuses(const auraio_engine_t *engine, const char **ret_reason)
         *ret_reason = "engine is NULL";
         return EINVAL;
     }
-    if (!ring_group_is_own(engine->group)) {
+    if (!engine_is_own(engine)) {
         *ret_reason = "the engine was inherited by fork(): destroy it here and create one in this process";
         return EPERM;
     }

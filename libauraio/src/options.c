@@ -135,11 +135,11 @@ static int check_depths(auraio_options_t *options)
 static int check_rest(auraio_options_t *options)
 {
     double target_ms = options->max_p99_latency_ms;
-    if (isnan(target_ms) || isinf(target_ms) || target_ms < 0)
-        return refuse(
-            "options.max_p99_latency_ms is negative, infinite or not a number: give milliseconds, or 0 for "
-            "no target",
-            0, 0);
+    if (isnan(target_ms) || isinf(target_ms) || target_ms < 0) {
+        (void)error_real(EINVAL, "options.max_p99_latency_ms is %g: give milliseconds, or 0 for no target",
+                         target_ms);
+        return EINVAL;
+    }
     size_t alignment = options->buffer_alignment;
     if (alignment == 0)
         options->buffer_alignment = alignment = (size_t)sysconf(_SC_PAGESIZE);

@@ -136,7 +136,7 @@ int64_t auraio_get_latency_percentile(const auraio_engine_t *engine, int ring, d
     if (!usable(engine) || (ring != -1 && check_ring(engine, ring) < 0))
         return -1;
     if (isnan(percentile) || percentile < 0 || percentile > 100)
-        return error_int(EINVAL, "percentile is not in 0..100", 0, 0);
+        return error_real(EINVAL, "percentile is %g: it goes from 0 to 100", percentile);
     auraio_hist_t latency = {0};
     int first = ring == -1 ? 0 : ring, last = ring == -1 ? ring_group_count(engine->group) - 1 : ring;
     for (int i = first; i <= last; i++) {

@@ -6,6 +6,7 @@
 #include "engine.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,20 +14,28 @@
 
 enum { BATCH_ON_STACK = 32, BUFFERS_MAX = 16384 };
 
+/* A reason to refuse: a format for auraio_last_error() and its number. No format: no reason. */
 struct refusal {
-    int error; /* positive */
     const char *format;
     long long value;
+    int error; /* positive */
 };
-
-static const struct refusal accepted = {0};
 
 static struct refusal refusal(const char *format, long long value)
 {
-    return (struct refusal){.error = EINVAL, .format = format, .value = value};
+    return (struct refusal){.format = format, .value = value, .error = EINVAL};
 }
 
+static const struct refusal no_refusal = {0};
+
 /* ---------------------------------------------------------------- checks */
+
+/* The rule, checked without a call; what fails it is told why by check_op(). */
+static inline bool is_plain_transfer(const struct ring_op *op)
+{
+    return op->opcode <= RING_OP_WRITE && op->fd >= 0 && op->len - 1 < SSIZE_MAX && op->offset >= -1 &&
+           (op->u.addr || op->flags & RING_OP_FIXED);
+}
 
 static struct refusal check_transfer(const struct ring_op *op)
 {
@@ -38,7 +47,7 @@ static struct refusal check_transfer(const struct ring_op *op)
         return refusal("offset is %lld: give a position, or -1 for the file's own", op->offset);
     if (!(op->flags & RING_OP_FIXED) && !op->u.addr)
         return refusal("the buffer is NULL (a registered buffer with a negative index is NULL too)", 0);
-    return accepted;
+    return no_refusal;
 }
 
 static struct refusal check_vectored(const struct ring_op *op)
@@ -49,35 +58,35 @@ static struct refusal check_vectored(const struct ring_op *op)
         return refusal("iovcnt is %lld: it goes from 1 to IOV_MAX (1024)", (long long)op->len);
     if (op->offset < -1)
         return refusal("offset is %lld: give a position, or -1 for the file's own", op->offset);
-    return accepted;
+    return no_refusal;
 }
 
 static struct refusal check_path(const struct ring_op *op)
 {
     if (!op->u.path)
         return refusal("path is NULL", 0);
-    if (op->opcode == RING_OP_STATX && !op->statx)
+    if (op->opcode == RING_OP_STATX && !op->rare->statx)
         return refusal("statx is NULL", 0);
-    return accepted;
+    return no_refusal;
 }
 
 static struct refusal check_range(const struct ring_op *op)
 {
     if (op->offset < 0)
-        return refusal("offset is %lld: give a position in the file", op->offset);
+        return refusal("offset or length is %lld: give a position in the file", op->offset);
     if (op->opcode == RING_OP_FALLOCATE && (op->len == 0 || op->len > INT64_MAX))
         return refusal("len is %lld: allocate at least one byte", (long long)op->len);
     if (op->opcode == RING_OP_SYNC_FILE_RANGE && op->len > UINT32_MAX)
         return refusal("len is %lld: sync at most 4 GiB - 1 at a time, or 0 for the rest of the file",
                        (long long)op->len);
-    return accepted;
+    return no_refusal;
 }
 
 static struct refusal check_op(const struct ring_op *op)
 {
     bool at_path = op->opcode == RING_OP_OPENAT || op->opcode == RING_OP_STATX;
-    if (op->fd < 0 && !at_path)
-        return refusal("fd is %lld: it is not an open file", op->fd);
+    if (op->fd < 0 && !(at_path && op->fd == AT_FDCWD))
+        return refusal("fd is %lld: it is not an open file (nor AT_FDCWD)", op->fd);
     switch (op->opcode) {
     case RING_OP_READ:
     case RING_OP_WRITE:
@@ -88,12 +97,12 @@ static struct refusal check_op(const struct ring_op *op)
     case RING_OP_FSYNC:
         if (op->sys_flags & ~AURAIO_FSYNC_DATASYNC)
             return refusal("fsync flags are %lld: see auraio_fsync_flags_t", op->sys_flags);
-        return accepted;
+        return no_refusal;
     case RING_OP_OPENAT:
     case RING_OP_STATX:
         return check_path(op);
     case RING_OP_CLOSE:
-        return accepted;
+        return no_refusal;
     case RING_OP_FALLOCATE:
     case RING_OP_FTRUNCATE:
     case RING_OP_SYNC_FILE_RANGE:
@@ -103,11 +112,12 @@ static struct refusal check_op(const struct ring_op *op)
     }
 }
 
-static struct refusal check_engine(const auraio_engine_t *engine)
+/* Why engine_is_open() is false. */
+static struct refusal why_not_open(const auraio_engine_t *engine)
 {
-    struct refusal result = accepted;
+    struct refusal result = no_refusal;
     result.error = engine_refuses(engine, &result.format);
-    if (!result.error && atomic_load_explicit(&engine->shut_down, memory_order_relaxed))
+    if (!result.error)
         result = (struct refusal){.error = ESHUTDOWN, .format = "the engine is being destroyed"};
     return result;
 }
@@ -117,42 +127,48 @@ static struct refusal refused_by_rings(const auraio_engine_t *engine, int error)
 {
     switch (error) {
     case EAGAIN:
-        return (struct refusal){error, "%lld operations are pending, which is max_pending: wait for some",
-                                engine->options.max_pending};
+        return (struct refusal){"%lld operations are pending, which is max_pending: wait for some",
+                                engine->options.max_pending, error};
     case ENOENT:
-        return (struct refusal){error, "no buffers are registered: call auraio_register_buffers() first", 0};
+        return (struct refusal){"no buffers are registered: call auraio_register_buffers() first", 0, error};
     case EOVERFLOW:
-        return (struct refusal){error, "offset + len is outside of the registered buffer", 0};
+        return (struct refusal){"offset + len is outside of the registered buffer", 0, error};
     case EBUSY:
-        return (struct refusal){error, "the registered buffers are being unregistered", 0};
+        return (struct refusal){"the registered buffers are being unregistered", 0, error};
     case EINVAL:
-        return (struct refusal){error, "there is no registered buffer of that index", 0};
+        return (struct refusal){"there is no registered buffer of that index", 0, error};
     case ESHUTDOWN:
-        return (struct refusal){error, "the engine is being destroyed", 0};
+        return (struct refusal){"the engine is being destroyed", 0, error};
     default:
-        return (struct refusal){error, "no ring or request slot could be made for the operation", 0};
+        return (struct refusal){"no ring or request slot could be made for the operation", 0, error};
     }
+}
+
+static void *refuse_null(struct refusal refused)
+{
+    return error_null(refused.error, refused.format, refused.value, 0);
 }
 
 /* -------------------------------------------------------------- the path */
 
-static auraio_request_t *submit_op(auraio_engine_t *engine, const struct ring_op *op)
+static inline auraio_request_t *submit_op(auraio_engine_t *engine, const struct ring_op *op)
 {
-    struct refusal refused = check_engine(engine);
-    if (!refused.error)
-        refused = check_op(op);
-    if (!refused.error) {
-        ring_handle_t handle;
-        int error;
-        if (ring_group_submit(engine->group, op, 1, &handle, &error) == 1)
-            return (auraio_request_t *)(uintptr_t)handle;
-        refused = refused_by_rings(engine, -error);
+    if (__builtin_expect(!engine_is_open(engine), 0))
+        return refuse_null(why_not_open(engine));
+    if (__builtin_expect(!is_plain_transfer(op), 0)) {
+        struct refusal refused = check_op(op);
+        if (refused.format)
+            return refuse_null(refused);
     }
-    return error_null(refused.error, refused.format, refused.value, 0);
+    int error;
+    ring_handle_t handle = ring_group_submit_one(engine->group, op, &error);
+    if (__builtin_expect(handle == 0, 0))
+        return refuse_null(refused_by_rings(engine, -error));
+    return (auraio_request_t *)(uintptr_t)handle;
 }
 
 /* Translate the buffer argument. False: unknown type. */
-static bool set_buffer(struct ring_op *op, auraio_buf_t buf)
+static inline bool set_buffer(struct ring_op *op, auraio_buf_t buf)
 {
     if (buf.type == AURAIO_BUF_UNREGISTERED) {
         op->u.addr = buf.u.ptr;
@@ -164,9 +180,9 @@ static bool set_buffer(struct ring_op *op, auraio_buf_t buf)
     return buf.type == AURAIO_BUF_REGISTERED && buf.u.fixed.index >= 0 && buf.u.fixed.index < BUFFERS_MAX;
 }
 
-static auraio_request_t *submit_transfer(auraio_engine_t *engine, enum ring_opcode opcode, int fd,
-                                         auraio_buf_t buf, size_t len, off_t offset,
-                                         auraio_callback_t callback, void *user_data)
+static inline auraio_request_t *submit_transfer(auraio_engine_t *engine, enum ring_opcode opcode, int fd,
+                                                auraio_buf_t buf, size_t len, off_t offset,
+                                                auraio_callback_t callback, void *user_data)
 {
     struct ring_op op = {.opcode = (uint8_t)opcode,
                          .fd = fd,
@@ -237,13 +253,14 @@ auraio_request_t *auraio_fsync(auraio_engine_t *engine, int fd, auraio_callback_
 auraio_request_t *auraio_openat(auraio_engine_t *engine, int dirfd, const char *path, int flags, mode_t mode,
                                 auraio_callback_t callback, void *user_data)
 {
+    struct ring_op_rare rare = {.mode = mode};
     struct ring_op op = {.opcode = RING_OP_OPENAT,
                          .fd = dirfd,
                          .u.path = path,
                          .sys_flags = flags,
-                         .mode = mode,
                          .callback = callback,
-                         .user_data = user_data};
+                         .user_data = user_data,
+                         .rare = &rare};
     return submit_op(engine, &op);
 }
 
@@ -256,14 +273,14 @@ auraio_request_t *auraio_close(auraio_engine_t *engine, int fd, auraio_callback_
 auraio_request_t *auraio_statx(auraio_engine_t *engine, int dirfd, const char *path, int flags, unsigned mask,
                                struct statx *statxbuf, auraio_callback_t callback, void *user_data)
 {
+    struct ring_op_rare rare = {.statx = statxbuf, .mask = mask};
     struct ring_op op = {.opcode = RING_OP_STATX,
                          .fd = dirfd,
                          .u.path = path,
                          .sys_flags = flags,
-                         .mask = mask,
-                         .statx = statxbuf,
                          .callback = callback,
-                         .user_data = user_data};
+                         .user_data = user_data,
+                         .rare = &rare};
     return submit_op(engine, &op);
 }
 
@@ -329,7 +346,7 @@ static struct refusal read_version(const auraio_op_t *given, auraio_op_t *op)
     memcpy(op, given, size < known ? size : known);
     if (!is_zero(op->reserved, 0, sizeof(op->reserved)))
         return refusal("op.reserved is set: keep it zero", 0);
-    return accepted;
+    return no_refusal;
 }
 
 static bool is_vectored(auraio_opcode_t opcode)
@@ -337,12 +354,21 @@ static bool is_vectored(auraio_opcode_t opcode)
     return opcode == AURAIO_OP_READV || opcode == AURAIO_OP_WRITEV;
 }
 
-static struct refusal translate(const auraio_op_t *given, auraio_callback_t callback, void *user_data,
-                                struct ring_op *ret_op)
+struct translation {
+    auraio_callback_t callback; /* for operations that name none */
+    void *user_data;
+    struct ring_op *ops;
+    struct ring_op_rare *rares;
+};
+
+/* Translate @given into place @i. */
+static struct refusal translate(const auraio_op_t *given, const struct translation *translation, int i)
 {
+    struct ring_op *ret_op = &translation->ops[i];
+    struct ring_op_rare *rare = &translation->rares[i];
     auraio_op_t op;
     struct refusal refused = read_version(given, &op);
-    if (refused.error)
+    if (refused.format)
         return refused;
     if ((unsigned)op.opcode >= RING_OP_COUNT)
         return refusal("opcode is %lld: see auraio_opcode_t", (long long)op.opcode);
@@ -357,13 +383,13 @@ static struct refusal translate(const auraio_op_t *given, auraio_callback_t call
         .offset = op.offset,
         .rw_flags = op.rw_flags,
         .sys_flags = op.sys_flags,
-        .statx = op.statx,
-        .mode = op.mode,
-        .mask = op.mask,
-        .timeout_ns = op.timeout_ns,
-        .callback = op.callback ? op.callback : callback,
-        .user_data = op.callback ? op.user_data : user_data,
+        .callback = op.callback ? op.callback : translation->callback,
+        .user_data = op.callback ? op.user_data : translation->user_data,
     };
+    *rare = (struct ring_op_rare){
+        .statx = op.statx, .mode = op.mode, .mask = op.mask, .timeout_ns = op.timeout_ns};
+    if (op.timeout_ns || op.opcode == AURAIO_OP_OPENAT || op.opcode == AURAIO_OP_STATX)
+        ret_op->rare = rare;
     if (op.opcode == AURAIO_OP_READ || op.opcode == AURAIO_OP_WRITE) {
         if (!set_buffer(ret_op, op.buf))
             return refusal("the buffer's type or index is unknown: see auraio_buf_t (type %lld)",
@@ -385,48 +411,48 @@ auraio_request_t *auraio_submit(auraio_engine_t *engine, const auraio_op_t *op, 
                                 void *user_data)
 {
     struct ring_op translated;
+    struct ring_op_rare rare;
+    struct translation translation = {callback, user_data, &translated, &rare};
     if (!op)
-        return error_null(EINVAL, "op is NULL", 0, 0);
-    struct refusal refused = translate(op, callback, user_data, &translated);
-    if (!refused.error && op->flags & AURAIO_OP_LINK)
+        return refuse_null(refusal("op is NULL", 0));
+    struct refusal refused = translate(op, &translation, 0);
+    if (!refused.format && op->flags & AURAIO_OP_LINK)
         refused =
             refusal("AURAIO_OP_LINK on a single operation: submit the chain with auraio_submit_batch()", 0);
-    if (refused.error)
-        return error_null(refused.error, refused.format, refused.value, 0);
-    return submit_op(engine, &translated);
+    return refused.format ? refuse_null(refused) : submit_op(engine, &translated);
 }
 
 /* Translate the batch. Returns how many operations, from the first on and in whole chains, are in order. */
-static int translate_batch(const auraio_op_t *ops, int count, auraio_callback_t callback, void *user_data,
-                           struct ring_op *translated, struct refusal *ret_refused)
+static int translate_batch(const auraio_op_t *ops, int count, const struct translation *translation,
+                           struct refusal *ret_refused)
 {
     int chain_start = 0;
     const char *at = (const char *)ops;
     for (int i = 0; i < count; i++, at += ops->struct_size) {
         const auraio_op_t *op = (const auraio_op_t *)(const void *)at;
         *ret_refused = op->struct_size == ops->struct_size
-                           ? translate(op, callback, user_data, &translated[i])
+                           ? translate(op, translation, i)
                            : refusal("ops[%lld].struct_size differs from that of the first", i);
-        if (!ret_refused->error && i == count - 1 && translated[i].flags & RING_OP_LINKED)
+        bool linked = !ret_refused->format && translation->ops[i].flags & RING_OP_LINKED;
+        if (linked && i == count - 1)
             *ret_refused = refusal("ops[%lld], the last, has AURAIO_OP_LINK: nothing follows it", i);
-        if (ret_refused->error)
+        if (ret_refused->format)
             return chain_start;
-        if (!(translated[i].flags & RING_OP_LINKED))
+        if (!linked)
             chain_start = i + 1;
     }
     return count;
 }
 
 static int submit_translated(auraio_engine_t *engine, const auraio_op_t *ops, int count,
-                             auraio_callback_t callback, void *user_data, ring_handle_t *handles,
-                             struct ring_op *translated)
+                             const struct translation *translation, ring_handle_t *handles)
 {
-    struct refusal refused = accepted;
-    int ready = translate_batch(ops, count, callback, user_data, translated, &refused), error = 0;
-    int taken = ready > 0 ? ring_group_submit(engine->group, translated, ready, handles, &error) : 0;
+    struct refusal refused = no_refusal;
+    int ready = translate_batch(ops, count, translation, &refused), error = 0;
+    int taken = ready > 0 ? ring_group_submit(engine->group, translation->ops, ready, handles, &error) : 0;
     if (taken < ready)
         refused = refused_by_rings(engine, -error);
-    if (refused.error)
+    if (refused.format)
         (void)error_int(refused.error, refused.format, refused.value, 0);
     return taken > 0 ? taken : -1;
 }
@@ -434,27 +460,30 @@ static int submit_translated(auraio_engine_t *engine, const auraio_op_t *ops, in
 int auraio_submit_batch(auraio_engine_t *engine, const auraio_op_t *ops, int count,
                         auraio_callback_t callback, void *user_data, auraio_request_t **requests)
 {
-    struct refusal refused = check_engine(engine);
-    if (!refused.error && !ops)
+    struct refusal refused = engine_is_open(engine) ? no_refusal : why_not_open(engine);
+    if (!refused.format && !ops)
         refused = refusal("ops is NULL", 0);
-    if (!refused.error && (count < 1 || count > engine->options.queue_depth))
+    if (!refused.format && (count < 1 || count > engine->options.queue_depth))
         refused = refusal("count is %lld: it goes from 1 to queue_depth", count);
-    if (refused.error)
+    if (refused.format)
         return error_int(refused.error, refused.format, refused.value, 0);
-    struct ring_op few[BATCH_ON_STACK], *translated = few;
-    ring_handle_t few_handles[BATCH_ON_STACK], *handles = few_handles;
-    if (count > BATCH_ON_STACK) {
-        translated = malloc((size_t)count * (sizeof(*translated) + sizeof(*handles)));
-        if (!translated)
-            return error_int(ENOMEM, "no memory to translate %lld operations", count, 0);
-        handles = (ring_handle_t *)(void *)(translated + count);
-    }
-    int taken = submit_translated(engine, ops, count, callback, user_data, handles, translated);
+    struct room {
+        struct ring_op op;
+        struct ring_op_rare rare;
+        ring_handle_t handle;
+    } few[BATCH_ON_STACK], *room = few;
+    size_t places = (size_t)count;
+    if (count > BATCH_ON_STACK && !(room = malloc(places * sizeof(*room))))
+        return error_int(ENOMEM, "no memory to translate %lld operations", count, 0);
+    struct translation translation = {callback, user_data, (struct ring_op *)(void *)room, NULL};
+    translation.rares = (struct ring_op_rare *)(void *)(translation.ops + places);
+    ring_handle_t *handles = (ring_handle_t *)(void *)(translation.rares + places);
+    int taken = submit_translated(engine, ops, count, &translation, handles);
     for (int i = 0; requests && i < taken; i++)
         requests[i] = (auraio_request_t *)(uintptr_t)handles[i];
     int error = errno;
-    if (translated != few)
-        free(translated);
+    if (room != few)
+        free(room);
     errno = error;
     return taken;
 }

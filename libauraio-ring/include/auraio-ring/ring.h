@@ -12,6 +12,7 @@
 
 #include <auraio-ring/topology.h>
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -48,6 +49,14 @@ enum {
     RING_OP_FIXED = 1u << 2   /* u.buffer_offset inside registered buffer buf_index, not u.addr */
 };
 
+/* What few operations have. */
+struct ring_op_rare {
+    struct statx *statx;
+    unsigned mode;
+    unsigned mask;
+    uint64_t timeout_ns;
+};
+
 struct ring_op {
     uint8_t opcode;
     uint8_t flags;
@@ -63,12 +72,9 @@ struct ring_op {
     int64_t offset;
     int rw_flags;
     int sys_flags;
-    struct statx *statx;
-    unsigned mode;
-    unsigned mask;
-    uint64_t timeout_ns;
     ring_callback_t callback;
     void *user_data;
+    const struct ring_op_rare *rare; /* NULL: all zero; read during the call only */
 };
 
 enum ring_select {
@@ -149,8 +155,11 @@ void ring_group_shut_down(struct ring_group *group);
 /* Whether the calling thread is inside a callback of this group. */
 bool ring_group_in_callback(const struct ring_group *group);
 
-/* Whether the group belongs to this process: false in a forked child. */
-bool ring_group_is_own(const struct ring_group *group);
+/* Identity of the process that created the group. */
+uint64_t ring_group_identity(const struct ring_group *group);
+
+/* Identity of the running process: another one in a forked child. Valid once a group was created. */
+extern _Atomic uint64_t *ring_process_identity;
 
 /*
  * Accept operations. Chains (RING_OP_LINKED) are accepted as a whole or not at all. Returns how many were
@@ -160,6 +169,9 @@ bool ring_group_is_own(const struct ring_group *group);
  */
 int ring_group_submit(struct ring_group *group, const struct ring_op *ops, int count, ring_handle_t *handles,
                       int *ret_error);
+
+/* The same for one operation. Returns its handle, or 0 with *ret_error. */
+ring_handle_t ring_group_submit_one(struct ring_group *group, const struct ring_op *op, int *ret_error);
 
 /* 0: asked; -EALREADY; -EINVAL: never of this group. */
 int ring_group_cancel(struct ring_group *group, ring_handle_t handle);

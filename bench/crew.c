@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The caller issues an order, every lane carries it out, the caller waits for the last of them. The lock
+ * orders all accesses: between orders nobody but the caller touches a lane.
+ */
+#include "crew.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum order { ORDER_OPEN, ORDER_RUN, ORDER_CLOSE, ORDER_QUIT };
+
+struct seat {
+    const struct peer *peer; /* NULL: empty */
+    void *shared;
+};
+
+struct post {
+    struct crew *crew;
+    struct lane lane;
+    pthread_t thread;
+    void *states[CREW_SEATS];
+    int result; /* of the last order */
+};
+
+struct crew {
+    struct load load;
+    size_t buffers_size;
+    struct seat seats[CREW_SEATS];
+    enum order order;
+    unsigned seat;
+    uint64_t ops;
+    unsigned threads; /* 0: the one lane is the caller */
+    pthread_mutex_t lock;
+    pthread_cond_t issue, finish;
+    uint64_t issued; /* orders so far, under the lock */
+    unsigned busy;   /* lanes still at work on the last one, under the lock */
+    struct post posts[CREW_LANES];
+};
+
+/*
+ * The measured call. callgrind switches its counters on and off at this function, so it must stay one: the
+ * barrier keeps the compiler from turning the call into a jump.
+ */
+__attribute__((noinline)) int bench_measured(const struct peer *peer, void *state, uint64_t ops);
+int bench_measured(const struct peer *peer, void *state, uint64_t ops)
+{
+    int r = peer->run(state, ops);
+    __asm__ volatile("" ::: "memory");
+    return r;
+}
+
+static uint64_t clock_ns(clockid_t clock)
+{
+    struct timespec ts;
+    clock_gettime(clock, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static void carry_out(struct post *post)
+{
+    struct crew *crew = post->crew;
+    struct seat *seat = &crew->seats[crew->seat];
+    void **state = &post->states[crew->seat];
+    post->result = 0;
+    switch (crew->order) {
+    case ORDER_OPEN:
+        post->result = seat->peer->open(&post->lane, seat->shared, state);
+        break;
+    case ORDER_RUN:
+        post->result = bench_measured(seat->peer, *state, crew->ops);
+        break;
+    case ORDER_CLOSE:
+        if (*state)
+            seat->peer->close(*state);
+        *state = NULL;
+        break;
+    case ORDER_QUIT:
+        break;
+    }
+}
+
+static void *post_main(void *opaque)
+{
+    struct post *post = opaque;
+    struct crew *crew = post->crew;
+    enum order order;
+    uint64_t seen = 0;
+    do {
+        pthread_mutex_lock(&crew->lock);
+        while (crew->issued == seen)
+            pthread_cond_wait(&crew->issue, &crew->lock);
+        seen = crew->issued;
+        order = crew->order;
+        pthread_mutex_unlock(&crew->lock);
+        carry_out(post);
+        pthread_mutex_lock(&crew->lock);
+        if (--crew->busy == 0)
+            pthread_cond_signal(&crew->finish);
+        pthread_mutex_unlock(&crew->lock);
+    } while (order != ORDER_QUIT);
+    return NULL;
+}
+
+/* Have every lane carry it out. Returns the first error. */
+static int command(struct crew *crew, enum order order, unsigned seat)
+{
+    crew->order = order;
+    crew->seat = seat;
+    if (crew->threads == 0) {
+        carry_out(&crew->posts[0]);
+        return crew->posts[0].result;
+    }
+    pthread_mutex_lock(&crew->lock);
+    crew->issued++;
+    crew->busy = crew->threads;
+    pthread_cond_broadcast(&crew->issue);
+    while (crew->busy > 0)
+        pthread_cond_wait(&crew->finish, &crew->lock);
+    pthread_mutex_unlock(&crew->lock);
+    for (unsigned i = 0; i < crew->threads; i++) {
+        if (crew->posts[i].result < 0)
+            return crew->posts[i].result;
+    }
+    return 0;
+}
+
+static int start_threads(struct crew *crew)
+{
+    for (unsigned i = 0; i < crew->load.lanes; i++) {
+        int error = pthread_create(&crew->posts[i].thread, NULL, post_main, &crew->posts[i]);
+        if (error != 0)
+            return -error;
+        crew->threads++;
+    }
+    return 0;
+}
+
+static int open_file(struct crew *crew, const char *path)
+{
+    struct stat st;
+    crew->load.fd = open(path, O_RDONLY | O_CLOEXEC | (crew->load.direct ? O_DIRECT : 0));
+    if (crew->load.fd < 0 || fstat(crew->load.fd, &st) != 0)
+        return -errno;
+    if (st.st_size < DATA_PAGE || st.st_size / DATA_PAGE > UINT32_MAX)
+        return -EFBIG;
+    crew->load.pages = (uint32_t)(st.st_size / DATA_PAGE);
+    return 0;
+}
+
+int crew_new(const char *path, bool direct, unsigned depth, unsigned lanes, struct crew **ret_crew)
+{
+    assert(depth > 0 && lanes > 0 && lanes <= CREW_LANES);
+    int r = -ENOMEM;
+    struct crew *crew = calloc(1, sizeof(*crew));
+    if (!crew)
+        return r;
+    pthread_mutex_init(&crew->lock, NULL);
+    pthread_cond_init(&crew->issue, NULL);
+    pthread_cond_init(&crew->finish, NULL);
+    crew->load = (struct load){.fd = -1, .direct = direct, .depth = depth, .lanes = lanes};
+    /* One mapping on huge pages where there are any: as good as memory for I/O gets. */
+    size_t huge = (size_t)2 << 20;
+    crew->buffers_size = ((size_t)lanes * depth * DATA_PAGE + huge - 1) & ~(huge - 1);
+    crew->load.buffers = aligned_alloc(huge, crew->buffers_size);
+    if (!crew->load.buffers)
+        goto fail;
+    madvise(crew->load.buffers, crew->buffers_size, MADV_HUGEPAGE);
+    memset(crew->load.buffers, 0, crew->buffers_size);
+    for (unsigned i = 0; i < lanes; i++) {
+        struct post *post = &crew->posts[i];
+        post->crew = crew;
+        post->lane.load = &crew->load;
+        post->lane.buffers = crew->load.buffers + (size_t)i * depth * DATA_PAGE;
+        post->lane.random = 0x9e3779b97f4a7c15u * (i + 1);
+    }
+    r = open_file(crew, path);
+    if (r == 0 && lanes > 1)
+        r = start_threads(crew);
+    if (r < 0)
+        goto fail;
+    *ret_crew = crew;
+    return 0;
+fail:
+    crew_free(crew);
+    return r;
+}
+
+static void close_seat(struct crew *crew, unsigned number)
+{
+    struct seat *seat = &crew->seats[number];
+    if (!seat->peer)
+        return;
+    (void)command(crew, ORDER_CLOSE, number);
+    if (seat->shared)
+        seat->peer->release(seat->shared);
+    *seat = (struct seat){0};
+}
+
+void crew_free(struct crew *crew)
+{
+    if (!crew)
+        return;
+    for (unsigned i = 0; i < CREW_SEATS; i++)
+        close_seat(crew, i);
+    if (crew->threads > 0) {
+        (void)command(crew, ORDER_QUIT, 0);
+        for (unsigned i = 0; i < crew->threads; i++)
+            pthread_join(crew->posts[i].thread, NULL);
+    }
+    pthread_cond_destroy(&crew->finish);
+    pthread_cond_destroy(&crew->issue);
+    pthread_mutex_destroy(&crew->lock);
+    if (crew->load.fd >= 0)
+        close(crew->load.fd);
+    free(crew->load.buffers);
+    free(crew);
+}
+
+int crew_open(struct crew *crew, unsigned number, const struct peer *peer)
+{
+    assert(number < CREW_SEATS);
+    struct seat *seat = &crew->seats[number];
+    assert(!seat->peer);
+    if (peer->missing)
+        return -ENOSYS;
+    int r = peer->prepare ? peer->prepare(&crew->load, &seat->shared) : 0;
+    if (r < 0)
+        return r;
+    seat->peer = peer;
+    r = command(crew, ORDER_OPEN, number);
+    if (r < 0)
+        close_seat(crew, number);
+    return r;
+}
+
+int crew_run(struct crew *crew, unsigned number, uint64_t ops, struct crew_time *ret_time)
+{
+    assert(number < CREW_SEATS && crew->seats[number].peer);
+    crew->ops = ops;
+    uint64_t cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID), wall_ns = clock_ns(CLOCK_MONOTONIC);
+    int r = command(crew, ORDER_RUN, number);
+    *ret_time = (struct crew_time){
+        .cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu_ns,
+        .wall_ns = clock_ns(CLOCK_MONOTONIC) - wall_ns,
+    };
+    return r;
+}
+
+static unsigned char *buffer_of(struct crew *crew, struct post *post, unsigned number, unsigned slot)
+{
+    const struct peer *peer = crew->seats[number].peer;
+    if (peer->buffer)
+        return peer->buffer(post->states[number], slot);
+    return post->lane.buffers + (size_t)slot * DATA_PAGE;
+}
+
+void crew_scrub(struct crew *crew, unsigned number)
+{
+    for (unsigned i = 0; i < crew->load.lanes; i++) {
+        for (unsigned slot = 0; slot < crew->load.depth; slot++)
+            memset(buffer_of(crew, &crew->posts[i], number, slot), 0xff, DATA_PAGE);
+    }
+}
+
+bool crew_verify(struct crew *crew, unsigned number)
+{
+    for (unsigned i = 0; i < crew->load.lanes; i++) {
+        for (unsigned slot = 0; slot < crew->load.depth; slot++) {
+            if (!data_page_is_valid(buffer_of(crew, &crew->posts[i], number, slot), crew->load.pages))
+                return false;
+        }
+    }
+    return true;
+}

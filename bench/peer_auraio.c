@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * AuraIO, twice. "auraio": THREAD_LOCAL rings, registered buffers and file, one engine for all lanes.
+ * "auraio-zero": auraio_create() and auraio_buffer_alloc(), nothing else said, nothing registered.
+ *
+ * A callback starts its slot's next read; the lane only waits.
+ */
+#include "peers.h"
+
+#include <auraio.h>
+#include <errno.h>
+#include <stdlib.h>
+
+struct slot {
+    struct state *state;
+    auraio_buf_t buf;
+};
+
+struct state {
+    struct lane *lane;
+    auraio_engine_t *engine;
+    int fd;
+    int error; /* the first one; a lane that has seen one starts nothing more */
+    uint64_t started, completed, goal;
+    bool own_buffers;
+    struct slot slots[];
+};
+
+static void on_read(auraio_request_t *req, ssize_t result, void *user_data);
+
+static void start(struct slot *slot)
+{
+    struct state *state = slot->state;
+    off_t offset = lane_next_offset(state->lane);
+    if (auraio_read(state->engine, state->fd, slot->buf, DATA_PAGE, offset, on_read, slot))
+        state->started++;
+    else if (state->error == 0)
+        state->error = -errno;
+}
+
+static void on_read(auraio_request_t *req, ssize_t result, void *user_data)
+{
+    (void)req;
+    struct slot *slot = user_data;
+    struct state *state = slot->state;
+    state->completed++;
+    if (result != DATA_PAGE && state->error == 0)
+        state->error = result < 0 ? (int)result : -EIO;
+    if (state->started < state->goal && state->error == 0)
+        start(slot);
+}
+
+static int state_run(void *opaque, uint64_t ops)
+{
+    struct state *state = opaque;
+    unsigned depth = state->lane->load->depth;
+    state->started = state->completed = 0;
+    state->goal = ops;
+    for (unsigned i = 0; i < depth && i < ops && state->error == 0; i++)
+        start(&state->slots[i]);
+    while (state->completed < state->started) {
+        if (auraio_wait(state->engine, -1) < 0)
+            return -errno;
+    }
+    return state->error;
+}
+
+static void state_close(void *opaque)
+{
+    struct state *state = opaque;
+    if (!state)
+        return;
+    if (state->own_buffers) {
+        for (unsigned i = 0; i < state->lane->load->depth; i++)
+            auraio_buffer_free(state->engine, state->slots[i].buf.u.ptr, DATA_PAGE);
+    }
+    free(state);
+}
+
+static struct state *state_new(struct lane *lane, auraio_engine_t *engine)
+{
+    struct state *state = calloc(1, sizeof(*state) + lane->load->depth * sizeof(state->slots[0]));
+    if (!state)
+        return NULL;
+    state->lane = lane;
+    state->engine = engine;
+    state->fd = lane->load->fd;
+    for (unsigned i = 0; i < lane->load->depth; i++)
+        state->slots[i].state = state;
+    return state;
+}
+
+static void engine_release(void *shared)
+{
+    auraio_destroy(shared);
+}
+
+static int tuned_prepare(const struct load *load, void **ret_shared)
+{
+    auraio_options_t options;
+    auraio_options_init(&options);
+    options.ring_select = AURAIO_SELECT_THREAD_LOCAL;
+    auraio_engine_t *engine = auraio_create_with_options(&options);
+    if (!engine)
+        return -errno;
+    struct iovec memory = {load->buffers, (size_t)load->lanes * load->depth * DATA_PAGE};
+    if (auraio_register_buffers(engine, &memory, 1) != 0 ||
+        auraio_register_files(engine, &load->fd, 1) != 0) {
+        int error = errno;
+        auraio_destroy(engine);
+        return -error;
+    }
+    *ret_shared = engine;
+    return 0;
+}
+
+static int tuned_open(struct lane *lane, void *shared, void **ret_state)
+{
+    struct state *state = state_new(lane, shared);
+    if (!state)
+        return -ENOMEM;
+    size_t first = (size_t)(lane->buffers - lane->load->buffers);
+    for (unsigned i = 0; i < lane->load->depth; i++)
+        state->slots[i].buf = auraio_buf_fixed(0, first + (size_t)i * DATA_PAGE);
+    *ret_state = state;
+    return 0;
+}
+
+static int zero_prepare(const struct load *load, void **ret_shared)
+{
+    (void)load;
+    auraio_engine_t *engine = auraio_create();
+    if (!engine)
+        return -errno;
+    *ret_shared = engine;
+    return 0;
+}
+
+static int zero_open(struct lane *lane, void *shared, void **ret_state)
+{
+    struct state *state = state_new(lane, shared);
+    if (!state)
+        return -ENOMEM;
+    state->own_buffers = true;
+    for (unsigned i = 0; i < lane->load->depth; i++) {
+        void *buf = auraio_buffer_alloc(shared, DATA_PAGE);
+        state->slots[i].buf = auraio_buf(buf);
+        if (!buf) {
+            int error = errno;
+            state_close(state);
+            return -error;
+        }
+    }
+    *ret_state = state;
+    return 0;
+}
+
+static unsigned char *zero_buffer(void *opaque, unsigned slot)
+{
+    struct state *state = opaque;
+    return state->slots[slot].buf.u.ptr;
+}
+
+const struct peer peer_auraio = {
+    .name = "auraio",
+    .summary = "AuraIO, thread-local rings, registered buffers and file",
+    .prepare = tuned_prepare,
+    .release = engine_release,
+    .open = tuned_open,
+    .run = state_run,
+    .close = state_close,
+};
+
+const struct peer peer_auraio_zero = {
+    .name = "auraio-zero",
+    .summary = "AuraIO with nothing configured: auraio_create()",
+    .prepare = zero_prepare,
+    .release = engine_release,
+    .open = zero_open,
+    .run = state_run,
+    .close = state_close,
+    .buffer = zero_buffer,
+};

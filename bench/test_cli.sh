@@ -1,0 +1,46 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Wrong calls of auraio-bench and auraio-demo: each gets its own message and exit status 2, and prints nothing else.
+# usage: test_cli.sh AURAIO-BENCH AURAIO-DEMO
+bench=$1 demo=$2 failed=0
+
+# refused MESSAGE PROGRAM ARGUMENT...
+refused() {
+    message=$1
+    shift
+    said=$("$@" 2>&1 >/dev/null)
+    status=$?
+    case $said in
+    *"$message"*) ;;
+    *) echo "$*: said '$said', not '$message'"; failed=1 ;;
+    esac
+    [ $status -eq 2 ] || { echo "$*: exit status $status, not 2"; failed=1; }
+}
+
+# prints TEXT PROGRAM ARGUMENT...
+prints() {
+    text=$1
+    shift
+    said=$("$@" 2>&1)
+    status=$?
+    case $said in
+    *"$text"*) ;;
+    *) echo "$*: does not print '$text'"; failed=1 ;;
+    esac
+    [ $status -eq 0 ] || { echo "$*: exit status $status, not 0"; failed=1; }
+}
+
+refused "there is no case 'nosuch'" "$bench" nosuch
+refused "--nosuch" "$bench" --nosuch
+refused "takes the name of one peer" "$bench" run
+refused "there is no peer 'nosuch'" "$bench" run nosuch
+refused "--depth must be a number from 1 to 4096, not '0'" "$bench" run raw --depth 0
+refused "--ops must be a number" "$bench" run raw --ops -1
+refused "--lanes must be a number from 1 to 8, not 'two'" "$bench" run raw --lanes two
+refused "--ops 5 is less than --depth 32" "$bench" run raw --ops 5
+refused "takes no arguments" "$demo" here
+prints "usage: auraio-bench" "$bench" --help
+prints "usage: auraio-demo" "$demo" --help
+prints "posix-aio" "$bench" --list
+prints "." "$bench" --version
+exit $failed

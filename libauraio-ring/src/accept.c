@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Accepting operations: everything between the validated call and the FIFO or the backend. One operation
+ * takes the straight way, a chain is accepted as a whole or not at all.
+ */
+#include "ring-private.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+int64_t group_own_running(const struct ring_group *group)
+{
+    int64_t running = 0;
+    for (const struct frame *frame = ring_thread()->frames; frame; frame = frame->outer)
+        if (frame->group == group)
+            running += frame->next;
+    return running;
+}
+
+static int add_pending(struct ring *ring, void *context)
+{
+    *(int64_t *)context += ring_pending(ring);
+    return 0;
+}
+
+int64_t ring_group_pending(const struct ring_group *group)
+{
+    int64_t pending = 0;
+    (void)group_each_ring((struct ring_group *)group, add_pending, &pending);
+    return pending - group_own_running(group);
+}
+
+/* Every ring of the group: local ones of other threads too. */
+static int64_t pending_everywhere(const struct ring_group *group)
+{
+    if (!is_thread_local(group))
+        return ring_group_pending(group);
+    int64_t pending = 0;
+    for (int i = 0; i < atomic_load(&group->rings_used); i++) {
+        struct ring *ring = group_ring(group, i);
+        if (ring)
+            pending += ring_pending(ring);
+    }
+    return pending - group_own_running(group);
+}
+
+void group_share_pending(struct ring_group *group, int rings)
+{
+    atomic_store_explicit(&group->quick_pending, group->config.max_pending / (2 * rings),
+                          memory_order_relaxed);
+}
+
+/*
+ * A ring accepts up to half of its even share without looking at the others, unless one of them has gone past
+ * its own; that one marks the group as crowded, and then everybody counts. The mark goes when half of the
+ * room is free: with one ring at that half and every other within its quick share, the sum is still below the
+ * maximum.
+ */
+bool group_has_room(struct ring_group *group, const struct ring *ring, int count)
+{
+    int max = group->config.max_pending;
+    bool quick =
+        ring_pending(ring) + count <= atomic_load_explicit(&group->quick_pending, memory_order_relaxed);
+    bool crowded = atomic_load_explicit(&group->crowded, memory_order_relaxed);
+    if (__builtin_expect(quick && !crowded, 1))
+        return true;
+    int64_t pending = pending_everywhere(group);
+    if (!ring->local && !ring->active)
+        pending += ring_pending(ring); /* not in the bitmap yet */
+    if (pending + count > max)
+        return false;
+    if (crowded != !quick && (!quick || pending < max / 2))
+        atomic_store_explicit(&group->crowded, !quick, memory_order_relaxed);
+    return true;
+}
+
+/* ------------------------------------------------------------------- fill */
+
+/* Take over the operation. 0 or -errno; what was taken on the way is released by unfill(). */
+static inline int fill(struct ring *ring, struct ring_slot *slot, const struct ring_op *op)
+{
+    slot->op = *op;
+    slot->flags = 0;
+    slot->tries = 0;
+    slot->room = 1;
+    slot->done = 0;
+    slot->chain = NULL;
+    slot->chain_before = NULL;
+    slot->rest = NULL;
+    slot->heap_place = 0;
+    ring_classify(ring, slot);
+    if (op->flags & RING_OP_FIXED) {
+        int rc = ring_resolve_fixed(ring, slot);
+        if (rc < 0)
+            return rc;
+    }
+    if (__builtin_expect(!op->rare, 1))
+        return 0;
+    slot->rare = *op->rare;
+    slot->op.rare = NULL;
+    if (!slot->rare.timeout_ns)
+        return 0;
+    int64_t now_ns = ring_now_ns();
+    bool finite = slot->rare.timeout_ns < (uint64_t)(INT64_MAX - now_ns);
+    slot->deadline_ns = finite ? now_ns + (int64_t)slot->rare.timeout_ns : INT64_MAX;
+    return deadline_add(ring, slot);
+}
+
+static void unfill(struct ring *ring, struct ring_slot *slot)
+{
+    if (slot->heap_place)
+        deadline_remove(ring, slot);
+    if (slot->flags & SLOT_FIXED_COUNTED)
+        ring_add_fixed_users(ring, -1);
+    ring_give_slot(ring, slot);
+}
+
+/* Fill all, or unfill all. */
+static int fill_chain(struct ring *ring, const struct ring_op *ops, int count, struct ring_slot **slots)
+{
+    int filled = 0, rc = 0;
+    while (rc == 0 && filled < count) {
+        rc = fill(ring, slots[filled], &ops[filled]);
+        filled++;
+    }
+    for (int i = 0; rc < 0 && i < count; i++) {
+        if (i < filled)
+            unfill(ring, slots[i]);
+        else
+            ring_give_slot(ring, slots[i]);
+    }
+    for (int i = 0; rc == 0 && i + 1 < count; i++) {
+        slots[i]->chain = slots[i + 1];
+        slots[i + 1]->chain_before = slots[i];
+    }
+    return rc;
+}
+
+/* ------------------------------------------------------------------ accept */
+
+static int refuse_early(const struct ring *ring, int count)
+{
+    if (atomic_load_explicit(&ring->group->shut_down, memory_order_relaxed))
+        return -ESHUTDOWN;
+    return group_has_room(ring->group, ring, count) ? 0 : -EAGAIN;
+}
+
+/* Accept one operation, with the ring's lock. 0 or -errno. */
+static int accept_one(struct ring *ring, const struct ring_op *op, ring_handle_t *ret_handle)
+{
+    struct ring_slot *slot;
+    int rc = refuse_early(ring, 1);
+    if (rc == 0)
+        rc = ring_take_slots(ring, 1, &slot);
+    if (rc < 0)
+        return rc;
+    rc = fill(ring, slot, op);
+    if (rc < 0) {
+        unfill(ring, slot);
+        return rc;
+    }
+    ring_add_pending(ring, 1);
+    *ret_handle = slot->handle;
+    ring_admit(ring, slot, 1);
+    if (ring->deadline_count > 0)
+        deadline_arm(ring);
+    return 0;
+}
+
+/* Accept one chain, with the ring's lock. 0 or -errno. */
+static int accept_chain(struct ring *ring, const struct ring_op *ops, int count, ring_handle_t *handles)
+{
+    int rc = refuse_early(ring, count);
+    if (rc < 0)
+        return rc;
+    struct ring_slot **slots = malloc((size_t)count * sizeof(struct ring_slot *));
+    rc = slots ? ring_take_slots(ring, count, slots) : -ENOMEM;
+    if (rc == 0)
+        rc = fill_chain(ring, ops, count, slots);
+    if (rc == 0) {
+        ring_add_pending(ring, count);
+        for (int i = 0; i < count; i++)
+            handles[i] = slots[i]->handle;
+        ring_admit(ring, slots[0], count);
+        if (ring->deadline_count > 0)
+            deadline_arm(ring);
+    }
+    free(slots);
+    return rc;
+}
+
+bool ring_group_in_callback(const struct ring_group *group)
+{
+    return in_callback_of(group, ring_thread());
+}
+
+/* Whether what was just accepted may wait to be handed over with what follows. With the ring's lock. */
+static bool may_hold_back(const struct ring *ring, const struct ring_thread *thread)
+{
+    const struct ring_group *group = ring->group;
+    if (thread->frames && in_callback_of(group, thread))
+        return true;
+    if (backend_published(ring->backend) >= BATCH_THRESHOLD)
+        return false;
+    if (ring->local)
+        return ring->owner_drives && ring->notify_fd < 0;
+    return atomic_load_explicit(&group->driver, memory_order_relaxed) == thread->id &&
+           atomic_load_explicit(&group->sleepers, memory_order_relaxed) == 0 &&
+           !atomic_load_explicit(&group->poll_fd_used, memory_order_relaxed);
+}
+
+struct settlement {
+    bool held_back;
+    bool activated;
+};
+
+/* After accepting, with the ring's lock. */
+static struct settlement settle_locked(struct ring *ring, const struct ring_thread *thread)
+{
+    struct settlement result = {.held_back = may_hold_back(ring, thread)};
+    if (!ring->local) {
+        result.activated = ring_mark_active(ring);
+        if (result.held_back)
+            ring_mark_dirty(ring);
+    }
+    if (!result.held_back)
+        ring_stamp(ring);
+    if (ring->done.head)
+        ring_settle(ring);
+    return result;
+}
+
+/* After unlocking: hand over now, or leave it to the end of the batch or the next drive. */
+static void settle_unlocked(struct ring *ring, const struct ring_thread *thread, struct settlement settlement)
+{
+    struct ring_group *group = ring->group;
+    if (settlement.activated && atomic_load(&group->sleepers) > 0)
+        group_wake_sleepers(group);
+    if (!settlement.held_back)
+        ring_hand_over(ring);
+    else if (!ring->local && (atomic_load(&group->sleepers) > 0 || atomic_load(&group->poll_fd_used)) &&
+             !in_callback_of(group, thread))
+        ring_hand_over(ring); /* somebody came to rely on it while we marked the ring: see group_sleep() */
+}
+
+ring_handle_t ring_group_submit_one(struct ring_group *group, const struct ring_op *op, int *ret_error)
+{
+    struct ring_thread *thread = ring_thread();
+    struct ring *ring;
+    int rc = 0;
+    if (thread->cached_group == group->id)
+        ring = thread->cached_ring;
+    else
+        rc = group_select(group, &ring);
+    if (rc < 0) {
+        *ret_error = rc;
+        return 0;
+    }
+    ring_handle_t handle = 0;
+    ring_lock(ring);
+    ring_sync_tables(ring);
+    rc = accept_one(ring, op, &handle);
+    if (rc < 0) {
+        ring_unlock(ring);
+        *ret_error = rc;
+        return 0;
+    }
+    struct settlement settlement = settle_locked(ring, thread);
+    ring_unlock(ring);
+    settle_unlocked(ring, thread, settlement);
+    return handle;
+}
+
+int ring_group_submit(struct ring_group *group, const struct ring_op *ops, int count, ring_handle_t *handles,
+                      int *ret_error)
+{
+    struct ring_thread *thread = ring_thread();
+    struct ring *ring;
+    int rc = group_select(group, &ring), accepted = 0;
+    *ret_error = rc;
+    if (rc < 0)
+        return 0;
+    ring_lock(ring);
+    ring_sync_tables(ring);
+    while (rc == 0 && accepted < count) {
+        int length = 1;
+        while (ops[accepted + length - 1].flags & RING_OP_LINKED)
+            length++;
+        rc = length == 1 ? accept_one(ring, &ops[accepted], &handles[accepted])
+                         : accept_chain(ring, &ops[accepted], length, &handles[accepted]);
+        accepted += rc == 0 ? length : 0;
+    }
+    *ret_error = rc;
+    if (accepted == 0) {
+        ring_unlock(ring);
+        return 0;
+    }
+    struct settlement settlement = settle_locked(ring, thread);
+    ring_unlock(ring);
+    settle_unlocked(ring, thread, settlement);
+    return accepted;
+}

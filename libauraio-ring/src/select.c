@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which ring a submission goes to, and creating it on first use. Where a ring cannot be created (descriptors,
+ * memory), one that exists takes its place.
+ */
+#include "ring-private.h"
+
+#include <errno.h>
+#include <sched.h>
+
+void group_note_ring(struct ring_group *group, const struct ring *ring)
+{
+    int entries = (int)backend_queue(ring->backend)->entries, smallest = atomic_load(&group->entries);
+    if (smallest == 0 || entries < smallest)
+        atomic_store(&group->entries, entries);
+}
+
+/* A ring that exists, of the same node if there is one; NULL: none. */
+static struct ring *substitute(struct ring_group *group, int node)
+{
+    struct ring *any = NULL;
+    for (int i = 0; i < group->ring_count; i++) {
+        struct ring *ring = group_ring(group, i);
+        if (ring && ring->node == node)
+            return ring;
+        if (ring && !any)
+            any = ring;
+    }
+    return any;
+}
+
+static int create_shared(struct ring_group *group, int index, struct ring **ret_ring)
+{
+    struct ring *ring;
+    int rc = ring_new(group, index, group_ring_node(group, index), &ring);
+    if (rc == 0)
+        rc = ring_open_backend(ring, false);
+    if (rc == 0 && group->epoll_fd >= 0)
+        rc = group_watch_ring(group, ring);
+    if (rc == 0) {
+        group_note_ring(group, ring);
+        atomic_store_explicit(&group->rings[index], ring, memory_order_release);
+        *ret_ring = ring;
+        return 0;
+    }
+    int node = group_ring_node(group, index);
+    ring_free(ring, false);
+    atomic_store(&group->refused_errno, -rc);
+    ring = substitute(group, node);
+    if (!ring)
+        return rc;
+    atomic_store(&group->route[index], ring->index);
+    *ret_ring = ring;
+    return 0;
+}
+
+static int shared_ring(struct ring_group *group, int index, struct ring **ret_ring)
+{
+    index = atomic_load_explicit(&group->route[index], memory_order_relaxed);
+    struct ring *ring = group_ring(group, index);
+    if (ring) {
+        *ret_ring = ring;
+        return 0;
+    }
+    pthread_mutex_lock(&group->rings_lock);
+    ring = group_ring(group, index);
+    int rc = 0;
+    if (ring)
+        *ret_ring = ring;
+    else
+        rc = create_shared(group, index, ret_ring);
+    pthread_mutex_unlock(&group->rings_lock);
+    return rc;
+}
+
+static bool is_full(const struct ring *ring)
+{
+    return ring && ring_pending(ring) >= ring->group->config.queue_depth;
+}
+
+/*
+ * The ring of this CPU is full: look at a few others, starting after it, first on its node, then elsewhere. A
+ * bounded look: when everything is full, the FIFO of the own ring is as good as any.
+ */
+static int spill_from(struct ring_group *group, int index)
+{
+    enum { LOOKS = 8 };
+    for (int same_node = 1; same_node >= 0; same_node--) {
+        int looks = 0;
+        for (int i = 1; i < group->ring_count && looks < LOOKS; i++) {
+            int other = (index + i) % group->ring_count;
+            if ((group_ring_node(group, other) == group_ring_node(group, index)) != same_node)
+                continue;
+            looks++;
+            if (atomic_load(&group->route[other]) == other && !is_full(group_ring(group, other))) {
+                atomic_fetch_add_explicit(&group->spills, 1, memory_order_relaxed);
+                return other;
+            }
+        }
+    }
+    return index;
+}
+
+static int ring_of_this_cpu(const struct ring_group *group)
+{
+    int cpu = sched_getcpu();
+    if (cpu < 0)
+        cpu = 0;
+    return cpu < group->ring_of_cpu_count ? group->ring_of_cpu[cpu] : cpu % group->ring_count;
+}
+
+static int select_adaptive(struct ring_group *group, struct ring **ret_ring)
+{
+    int index = ring_of_this_cpu(group);
+    if (__builtin_expect(is_full(group_ring(group, index)), 0))
+        index = spill_from(group, index);
+    return shared_ring(group, index, ret_ring);
+}
+
+/* Inside a callback, and unless it is full: the ring whose batch this thread runs, which is that of its CPU
+ * and warm. */
+static struct ring *ring_of_frame(const struct ring_group *group)
+{
+    const struct frame *frame = ring_thread()->frames;
+    if (!frame || frame->group != group || is_full(frame->ring))
+        return NULL;
+    return frame->ring;
+}
+
+int group_select(struct ring_group *group, struct ring **ret_ring)
+{
+    switch (group->config.select) {
+    case RING_SELECT_THREAD_LOCAL:
+        return local_ring(group, true, ret_ring);
+    case RING_SELECT_ROUND_ROBIN: {
+        uint32_t turn = atomic_fetch_add_explicit(&group->next_ring, 1, memory_order_relaxed);
+        return shared_ring(group, (int)(turn % (uint32_t)group->ring_count), ret_ring);
+    }
+    case RING_SELECT_CPU_LOCAL:
+        return shared_ring(group, ring_of_this_cpu(group), ret_ring);
+    default:
+        *ret_ring = ring_of_frame(group);
+        return *ret_ring ? 0 : select_adaptive(group, ret_ring);
+    }
+}
