@@ -16,7 +16,7 @@
 #include "outcome.h"
 #include "process.h"
 
-enum { WINDOW = 64, CANCELLERS = 2, BATCH = 16, ROUNDS_LEAST = 2000 };
+enum { WINDOW = 64, CANCELLERS = 2, BATCH = 16, ROUNDS_LEAST = 2000, CANCELS_LEAST = 1000000 };
 
 struct race {
     auraio_engine_t *engine;
@@ -96,14 +96,13 @@ TestEveryMode(cancel_race, a_million_cancels_hit_their_own_operation_or_none, .t
 {
     static struct race race;
     pthread_t threads[CANCELLERS];
-    const int wanted = is_instrumented() ? 100000 : 1000000;
     int rounds = 0;
     race.engine = mode_engine(*mode);
     race.file = file_of_pattern(1);
     race.pipe = pipe_open(0);
     for (int i = 0; i < CANCELLERS; i++)
         check_is(pthread_create(&threads[i], NULL, cancel_recent, &race), 0);
-    while (rounds < ROUNDS_LEAST || atomic_load(&race.cancels) < wanted)
+    while (rounds < ROUNDS_LEAST || atomic_load(&race.cancels) < CANCELS_LEAST)
         play_round(&race, rounds++);
     atomic_store(&race.stop, true);
     for (int i = 0; i < CANCELLERS; i++)

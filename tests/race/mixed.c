@@ -19,7 +19,6 @@ enum {
     CANCELLERS = 2,
     WINDOW = 32,
     OPERATIONS = 3000,
-    OPERATIONS_INSTRUMENTED = 600,
     BYTES = 4096,
     BLOCKS = 256,
     PUBLISHED = 64
@@ -135,12 +134,11 @@ static void finish_record(struct record *record)
 static void *submit_all(void *context)
 {
     const int submitter = (int)(intptr_t)context;
-    const int operations = is_instrumented() ? OPERATIONS_INSTRUMENTED : OPERATIONS;
     struct record *records = calloc(WINDOW, sizeof(*records));
     const pipe_pair_t fed = pipe_open(0), empty = pipe_open(0);
     unsigned random = 12345u + (unsigned)submitter;
     require(records != NULL);
-    for (int i = 0; i < operations; i++) {
+    for (int i = 0; i < OPERATIONS; i++) {
         const int slot = i % WINDOW;
         struct record *record = &records[slot];
         if (i >= WINDOW)
