@@ -147,6 +147,50 @@ TestEveryMode(backlog, idle_pipes_never_keep_a_file_read_from_starting, .timeout
     close(fd);
 }
 
+/* What a descriptor is may be remembered; that it became another thing under the same number must be seen. */
+TestEveryMode(backlog, a_number_that_was_a_file_and_became_a_pipe_holds_nothing_up, .timeout = 60)
+{
+    enum { PIPE_READS = 500 };
+    static char sink[PIPE_READS];
+    char block[BYTES];
+    tally_t tally = {0};
+    const pipe_pair_t pipe = pipe_open(0);
+    const int fd = file_of_pattern(BYTES), changing = dup(fd);
+    auraio_options_t options = mode_options(*mode);
+    options.queue_depth = 4;
+    auraio_engine_t *engine = engine_with(&options);
+    check_is(perform_read(engine, changing, block, BYTES, 0), BYTES);
+    check_is(dup2(pipe.read_fd, changing), changing);
+    for (int i = 0; i < PIPE_READS; i++)
+        check_accepted(auraio_read(engine, changing, auraio_buf(&sink[i]), 1, -1, tally_record, &tally));
+    check_is(perform_read(engine, fd, block, BYTES, 0), BYTES);
+    check_is(tally.calls, 0);
+    auraio_destroy(engine);
+    check_is(tally.cancelled, PIPE_READS);
+    pipe_close(pipe);
+    close(changing);
+    close(fd);
+}
+
+TestEveryMode(backlog, a_number_that_was_a_pipe_and_became_a_file_is_read_whole, .timeout = 60,
+              .init = set_up_bufs, .fini = tear_down_bufs)
+{
+    enum { FILE_BYTES = COUNT * BYTES };
+    char byte;
+    const pipe_pair_t pipe = pipe_open(0);
+    const int fd = file_of_pattern(FILE_BYTES), changing = dup(pipe.read_fd);
+    auraio_engine_t *engine = mode_engine(*mode);
+    fd_write_all(pipe.write_fd, "x", 1);
+    check_is(perform_read(engine, changing, &byte, 1, -1), 1);
+    check_is(dup2(fd, changing), changing);
+    check_is(perform_read(engine, changing, bufs, FILE_BYTES, 0), FILE_BYTES);
+    check_that(pattern_holds(bufs, FILE_BYTES, 0));
+    auraio_destroy(engine);
+    pipe_close(pipe);
+    close(changing);
+    close(fd);
+}
+
 TestEveryMode(backlog, idle_sockets_and_a_backlog_of_reads_do_not_block_each_other, .timeout = 60,
               .init = set_up_bufs, .fini = tear_down_bufs)
 {
