@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* More operations than the kernel is given at a time: all accepted, all completed, none kept from starting. */
+/* More operations than the kernel is given at a time: all accepted, all completed, none kept from starting.
+ */
 #include <auraio.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -60,8 +61,8 @@ static void *submit_all(void *context)
     return NULL;
 }
 
-TestSharedModes(backlog, the_same_submitted_by_a_thread_that_never_drives, .timeout = 60,
-                .init = set_up_bufs, .fini = tear_down_bufs)
+TestSharedModes(backlog, the_same_submitted_by_a_thread_that_never_drives, .timeout = 60, .init = set_up_bufs,
+                .fini = tear_down_bufs)
 {
     pthread_t thread;
     auraio_options_t options = mode_options(*mode);
@@ -89,11 +90,10 @@ TestEveryMode(backlog, at_max_pending_64_the_65th_is_eagain, .timeout = 60)
     auraio_engine_t *engine = engine_with(&options);
     for (int round = 0; round < ROUNDS; round++) {
         for (; accepted < LIMIT + round; accepted++)
-            check_accepted(
-                auraio_read(engine, pipe.read_fd, auraio_buf(&byte), 1, -1, tally_record, &tally));
+            check_accepted(auraio_read(engine, pipe.read_fd, auraio_buf(&byte), 1, -1, tally_record, &tally));
         for (int i = 0; i < 100; i++)
-            check_refused(
-                auraio_read(engine, pipe.read_fd, auraio_buf(&byte), 1, -1, tally_record, &tally), EAGAIN);
+            check_refused(auraio_read(engine, pipe.read_fd, auraio_buf(&byte), 1, -1, tally_record, &tally),
+                          EAGAIN);
         fd_write_all(pipe.write_fd, "x", 1);
         check_is(auraio_wait(engine, PATIENCE_MS), 1);
         check_is(tally.calls, round + 1);
@@ -113,8 +113,7 @@ TestEveryMode(backlog, the_limit_is_that_of_the_engine_whatever_the_rings, .time
     options.max_pending = 100;
     options.ring_count = 4;
     auraio_engine_t *engine = engine_with(&options);
-    while (accepted < 1000 &&
-           auraio_read(engine, pipe.read_fd, auraio_buf(&byte), 1, -1, NULL, NULL) != NULL)
+    while (accepted < 1000 && auraio_read(engine, pipe.read_fd, auraio_buf(&byte), 1, -1, NULL, NULL) != NULL)
         accepted++;
     check_is(accepted, 100);
     auraio_destroy(engine);
@@ -133,8 +132,7 @@ TestEveryMode(backlog, idle_pipes_never_keep_a_file_read_from_starting, .timeout
     options.queue_depth = 4;
     auraio_engine_t *engine = engine_with(&options);
     for (int i = 0; i < PIPE_READS; i++)
-        check_accepted(
-            auraio_read(engine, pipe.read_fd, auraio_buf(&sink[i]), 1, -1, tally_record, &tally));
+        check_accepted(auraio_read(engine, pipe.read_fd, auraio_buf(&sink[i]), 1, -1, tally_record, &tally));
     for (int i = 0; i < 100; i++) {
         check_is(perform_read(engine, fd, block, BYTES, (off_t)i * BYTES), BYTES);
         check_that(pattern_holds(block, BYTES, (off_t)i * BYTES));
@@ -204,8 +202,8 @@ TestEveryMode(backlog, idle_sockets_and_a_backlog_of_reads_do_not_block_each_oth
     auraio_engine_t *engine = engine_with(&options);
     for (int i = 0; i < FILE_READS; i++) {
         if (i % 4 == 0)
-            check_accepted(auraio_read(engine, pair.read_fd, auraio_buf(&sink[i / 4]), 1, -1, tally_record,
-                                       &sockets));
+            check_accepted(
+                auraio_read(engine, pair.read_fd, auraio_buf(&sink[i / 4]), 1, -1, tally_record, &sockets));
         check_accepted(
             auraio_read(engine, fd, auraio_buf(bufs[i]), BYTES, (off_t)i * BYTES, tally_record, &files));
     }

@@ -47,13 +47,13 @@ static auraio_request_t *submit_one(struct race *race, int fd, tally_t *tally)
 {
     static char sink;
     const off_t offset = fd == race->file ? 0 : -1;
-    auraio_request_t *req =
-        auraio_read(race->engine, fd, auraio_buf(&sink), 1, offset, tally_record, tally);
+    auraio_request_t *req = auraio_read(race->engine, fd, auraio_buf(&sink), 1, offset, tally_record, tally);
     check_that(req != NULL);
     return req;
 }
 
-/* Victims and bystanders in turn, of the file and of the pipe, whose reads stay pending until it has bytes. */
+/* Victims and bystanders in turn, of the file and of the pipe, whose reads stay pending until it has bytes.
+ */
 static void play_round(struct race *race, int round)
 {
     static const char bytes[2 * BATCH];

@@ -42,10 +42,10 @@ TestEveryMode(destroying, with_many_endless_reads_and_a_backlog_tells_every_one_
     for (int i = 0; i < COUNT; i++) {
         check_accepted(
             auraio_read(engine, pipe.read_fd, auraio_buf(&bytes[i]), 1, -1, tally_record, &endless));
-        check_accepted(auraio_read(engine, socket.read_fd, auraio_buf(&bytes[COUNT + i]), 1, -1,
-                                   tally_record, &endless));
-        check_accepted(auraio_read(engine, fd, auraio_buf(blocks[i]), BYTES, (off_t)i * BYTES,
-                                   tally_record, &files));
+        check_accepted(auraio_read(engine, socket.read_fd, auraio_buf(&bytes[COUNT + i]), 1, -1, tally_record,
+                                   &endless));
+        check_accepted(
+            auraio_read(engine, fd, auraio_buf(blocks[i]), BYTES, (off_t)i * BYTES, tally_record, &files));
     }
     auraio_destroy(engine);
     check_is(endless.calls, 2 * COUNT);
@@ -227,8 +227,8 @@ TestEveryMode(destroying, from_a_nested_wait_takes_effect_when_the_outermost_ret
                                    &suicide.others));
     check_accepted(auraio_read(suicide.engine, nested.read_fd, auraio_buf(&bytes[1]), 1, -1,
                                destroy_in_callback, &suicide));
-    check_accepted(auraio_read(suicide.engine, outer.read_fd, auraio_buf(&bytes[2]), 1, -1, wait_in_callback,
-                               &suicide));
+    check_accepted(
+        auraio_read(suicide.engine, outer.read_fd, auraio_buf(&bytes[2]), 1, -1, wait_in_callback, &suicide));
     fd_write_all(outer.write_fd, "x", 1);
     check_at_least(auraio_wait(suicide.engine, PATIENCE_MS), 1);
     expect_all_told(&suicide);

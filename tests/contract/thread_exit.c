@@ -90,8 +90,7 @@ static void expect_cold_reads_survive(const auraio_options_t *options)
     auraio_destroy(engine);
 }
 
-TestEveryMode(leaving_thread, loses_no_cold_read, .timeout = 120, .init = set_up_file,
-              .fini = tear_down_file)
+TestEveryMode(leaving_thread, loses_no_cold_read, .timeout = 120, .init = set_up_file, .fini = tear_down_file)
 {
     const auraio_options_t options = mode_options(*mode);
     expect_cold_reads_survive(&options);

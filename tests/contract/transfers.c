@@ -154,8 +154,7 @@ TestEveryMode(stream, an_event_counter_that_does_not_block_delivers_its_count, .
     outcome_t outcome = {0};
     const int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     auraio_engine_t *moded = mode_engine(*mode);
-    check_accepted(
-        auraio_read(moded, fd, auraio_buf(&count), sizeof(count), -1, outcome_record, &outcome));
+    check_accepted(auraio_read(moded, fd, auraio_buf(&count), sizeof(count), -1, outcome_record, &outcome));
     check_is(auraio_wait(moded, 20), 0);
     check_is(eventfd_write(fd, 7), 0);
     check_is(outcome_await(moded, &outcome), sizeof(count));
@@ -172,8 +171,7 @@ TestEveryMode(stream, a_full_pipe_that_does_not_block_is_written_once_there_is_r
     auraio_engine_t *moded = mode_engine(*mode);
     check_is(fcntl(pipe.write_fd, F_SETPIPE_SZ, 4096), 4096);
     check_is(write(pipe.write_fd, full, sizeof(full)), sizeof(full));
-    check_accepted(
-        auraio_write(moded, pipe.write_fd, auraio_buf(full), 10, -1, outcome_record, &outcome));
+    check_accepted(auraio_write(moded, pipe.write_fd, auraio_buf(full), 10, -1, outcome_record, &outcome));
     check_is(auraio_wait(moded, 20), 0);
     check_is(outcome.calls, 0);
     check_is(read(pipe.read_fd, full, sizeof(full)), sizeof(full));

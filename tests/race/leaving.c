@@ -23,8 +23,8 @@ static void *submit_and_leave(void *context)
     for (int i = 0; i < READS; i++) {
         require(auraio_read(world.engine, world.file, auraio_buf(bufs[i]), BYTES, (off_t)i * BYTES,
                             tally_record, &world.files) != NULL);
-        require(auraio_read(world.engine, world.pipe.read_fd, auraio_buf(bufs[READS + i]), 1, -1, tally_record,
-                            &world.pipes) != NULL);
+        require(auraio_read(world.engine, world.pipe.read_fd, auraio_buf(bufs[READS + i]), 1, -1,
+                            tally_record, &world.pipes) != NULL);
     }
     return NULL;
 }

@@ -102,7 +102,8 @@ static auraio_op_t make_operation(struct record *record, int submitter, int slot
     return op;
 }
 
-/* Submit until accepted. A registered buffer may be gone at any moment: then the read goes to plain memory. */
+/* Submit until accepted. A registered buffer may be gone at any moment: then the read goes to plain memory.
+ */
 static auraio_request_t *submit_operation(struct record *record, auraio_op_t op)
 {
     const int64_t deadline_ms = now_ms() + PATIENCE_MS;
@@ -253,8 +254,8 @@ static void destroy_world(void)
 int main(int argc, char **argv)
 {
     enum { OTHERS = WAITERS + CANCELLERS + 2 };
-    static void *(*const bodies[OTHERS])(void *) = {wait_for_all, wait_for_all, wait_for_all,
-                                                    wait_for_all, cancel_some,  cancel_some,
+    static void *(*const bodies[OTHERS])(void *) = {wait_for_all,         wait_for_all,   wait_for_all,
+                                                    wait_for_all,         cancel_some,    cancel_some,
                                                     change_registrations, look_at_figures};
     pthread_t submitters[SUBMITTERS], others[OTHERS];
     create_world(mode_argument(argc, argv));
