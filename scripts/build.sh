@@ -5,9 +5,13 @@
 
 jobs=$(nproc)
 
+on_terminal() {
+    [[ -t 1 && ${CI:-false} != true ]]
+}
+
 # Run a command. On a terminal it shows what it does; elsewhere only what it said when it failed.
 quietly() {
-    if [[ -t 1 && ${CI:-false} != true ]]; then
+    if on_terminal; then
         "$@"
         return
     fi
@@ -40,7 +44,14 @@ configure() {
     CC=$compiler CXX=$(cxx_of "$compiler") quietly meson setup "$dir" "${again[@]}" "${@:3}"
 }
 
+# make DIR TARGET...: everything that is wrong at once, not only the first
+make() {
+    local how=()
+    on_terminal || how=(--quiet)
+    quietly ninja -C "$1" -j "$jobs" -k 0 "${how[@]}" "${@:2}"
+}
+
 # compile DIR COMPILER OPTION...
 compile() {
-    configure "$@" && quietly ninja -C "$1" -j "$jobs"
+    configure "$@" && make "$1"
 }

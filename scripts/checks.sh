@@ -54,7 +54,7 @@ step_tests() {
     local started=$SECONDS name=$1 log=$2/meson-logs/testlog.json said=$2/meson-logs/said.txt status=0
     local counts more_passed more_failed
     rm -f "$log"
-    if [[ -t 1 && ${CI:-false} != true ]]; then
+    if on_terminal; then
         meson test -C "$2" --num-processes "$jobs" "${@:3}" || status=$?
     else
         meson test -C "$2" --num-processes "$jobs" "${@:3}" >"$said" 2>&1 || status=$?
@@ -181,7 +181,7 @@ run_fuzzers() {
         echo "./dev: the tree has no fuzzer" >&2
         return 1
     fi
-    quietly ninja -C build-fuzz -j "$jobs" "${fuzzers[@]}"
+    make build-fuzz "${fuzzers[@]}"
     for fuzzer in "${fuzzers[@]}"; do
         work=build-fuzz/found-${fuzzer##*/}
         mkdir -p "$work"

@@ -14,7 +14,7 @@ import sys
 
 SKIPPED_STATUS = "SKIP"
 GOOD = {"OK", "EXPECTEDFAIL"}
-LINES_SHOWN = 40
+FIRST_LINES, LAST_LINES = 40, 10  # sanitizers say the most in their first lines
 SYNTHESIS = re.compile(r"Tested: (\d+) \| Passing: (\d+) \| Failing: (\d+) \| Crashing: (\d+)")
 SKIP_LINE = re.compile(r"^(?:\[SKIP\]|skipped:) ?(.*)$", re.MULTILINE)
 
@@ -46,9 +46,10 @@ def report(run, entry, said):
         return
     print(f"FAILED   {name} ({entry['result'].lower()} after {entry['duration']:.0f} s)")
     lines = said.strip().splitlines()
-    if len(lines) > LINES_SHOWN:
-        print(f"    ... ({len(lines) - LINES_SHOWN} lines more in the log)")
-    for line in lines[-LINES_SHOWN:]:
+    left_out = len(lines) - FIRST_LINES - LAST_LINES
+    if left_out > 0:
+        lines[FIRST_LINES:-LAST_LINES] = [f"... ({left_out} more lines in the log)"]
+    for line in lines:
         print("    " + line)
 
 
