@@ -21,7 +21,7 @@ void ring_stamp(struct ring *ring)
         return;
     if (queue->tail - queue->stamped > queue->entries)
         queue->stamped = queue->tail - queue->entries;
-    int64_t now_ns = ring_now_ns();
+    int64_t now_ns = ring_now_ns(ring);
     do {
         uint64_t key = backend_submission_key(queue, queue->stamped++);
         if (key >> SLOT_INDEX_BITS == 0)
@@ -52,13 +52,6 @@ void ring_doorbell(struct ring *ring)
     (void)ring->group->ops->submit(ring->backend);
 }
 
-void ring_left_kernel(struct ring *ring, struct ring_slot *slot)
-{
-    ring_count_in_kernel(ring, slot_lane(slot), -1);
-    if (slot->slot_class == SLOT_STORAGE && !(slot->flags & SLOT_CLASS_SURE))
-        ring->unsure--;
-}
-
 /* Linux before 6.9 has no asynchronous ftruncate: it runs here. */
 static bool runs_inline(struct ring *ring, struct ring_slot *slot)
 {
@@ -82,19 +75,25 @@ void ring_push(struct ring *ring, struct ring_slot *slot, unsigned how)
 }
 
 /*
- * Push a chain so that the kernel runs it in order. The kernel forgets links at the end of what one call
- * hands over, so a chain goes step by step, driven from here, while a call under way could stop in its middle
- * (a waiter that hands over what it counted before, the SQPOLL thread, a full queue), and when a step runs
- * outside the kernel.
+ * Whether the kernel may run the chain in order by itself. It forgets links at the end of what one call hands
+ * over, so not while a call under way could stop in the middle of the chain (a sleeper that hands over what
+ * it counted before, the SQPOLL thread, a full queue); and it does not let go of a member that has not
+ * started, so not when one of them may wait for ever, or has a deadline, or runs here.
  */
+static bool goes_whole(struct ring *ring, const struct ring_slot *first, int count)
+{
+    if (ring->group->config.sqpoll || (!ring->local && atomic_load(&ring->group->sleepers) > 0))
+        return false;
+    for (const struct ring_slot *slot = first; slot; slot = slot->chain)
+        if (slot->slot_class != SLOT_STORAGE || slot->heap_place || slot->op.opcode == RING_OP_FTRUNCATE)
+            return false;
+    return ring_make_room(ring, (unsigned)count);
+}
+
+/* Push a chain whole, or its first member: the others then follow from here, step by step. */
 static void push_chain(struct ring *ring, struct ring_slot *first, int count)
 {
-    bool whole = (ring->local || atomic_load(&ring->group->sleepers) == 0) && !ring->group->config.sqpoll &&
-                 ring_make_room(ring, (unsigned)count);
-    for (struct ring_slot *slot = first; slot; slot = slot->chain)
-        whole = whole && !(slot->op.opcode == RING_OP_FTRUNCATE &&
-                           !(ring->group->kernel_features & RING_FEATURE_FTRUNCATE));
-    if (!whole) {
+    if (!goes_whole(ring, first, count)) {
         ring_push(ring, first, 0);
         return;
     }
@@ -108,7 +107,7 @@ static void push_chain(struct ring *ring, struct ring_slot *first, int count)
 static bool fits(const struct ring *ring, int lane, int count)
 {
     int limit = lane == 0 ? ring->limit : ring->stream_limit;
-    return ring->in_kernel[lane] + count <= limit || ring->in_kernel[lane] == 0;
+    return ring_in_kernel(ring, lane) + count <= limit || ring_in_kernel(ring, lane) == 0;
 }
 
 static void push_admitted(struct ring *ring, struct ring_slot *first, int count)
@@ -129,7 +128,7 @@ void ring_admit(struct ring *ring, struct ring_slot *first, int count)
         push_admitted(ring, first, count);
         return;
     }
-    first->room = (uint32_t)count;
+    first->room = (uint16_t)count;
     slot_set_state(first, SLOT_QUEUED);
     slot_list_append(&ring->queued[lane], first);
     /* The limit may be taken by operations that only look like storage because their descriptor number was

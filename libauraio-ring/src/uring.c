@@ -29,10 +29,41 @@ _Static_assert(sizeof(struct backend_completion) == sizeof(struct io_uring_cqe),
                "completions are read in place");
 _Static_assert(offsetof(struct backend_completion, result) == offsetof(struct io_uring_cqe, res), "likewise");
 _Static_assert(BACKEND_MORE == IORING_CQE_F_MORE, "likewise");
-_Static_assert(BACKEND_STATE_MORE == (IORING_SQ_CQ_OVERFLOW | IORING_SQ_TASKRUN), "likewise");
+_Static_assert(BACKEND_STATE_OVERFLOW == IORING_SQ_CQ_OVERFLOW, "likewise");
+_Static_assert(BACKEND_STATE_TASKRUN == IORING_SQ_TASKRUN, "likewise");
 
 /* One call of pread/pwrite transfers at most this; it is a multiple of every block size. */
 static const uint64_t transfer_max = 0x7ffff000;
+
+/*
+ * liburing maps and unmaps rings by raw system calls, which ThreadSanitizer does not see: it would take a
+ * ring that is mapped where another thread's was before for memory that both share. The kernel orders the
+ * two; tell it so.
+ */
+#if defined(__SANITIZE_THREAD__)
+#define URING_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define URING_TSAN 1
+#endif
+#endif
+
+#ifdef URING_TSAN
+void __tsan_acquire(void *address);
+void __tsan_release(void *address);
+static char mappings;
+static void after_mapping(void)
+{
+    __tsan_acquire(&mappings);
+}
+static void before_unmapping(void)
+{
+    __tsan_release(&mappings);
+}
+#else
+static void after_mapping(void) {}
+static void before_unmapping(void) {}
+#endif
 
 /* ------------------------------------------------------------------ setup */
 
@@ -95,6 +126,7 @@ static unsigned uring_features(const struct backend *uring)
 
 static void set_up_queue(struct backend *uring, const struct backend_config *config)
 {
+    after_mapping();
     struct io_uring_sq *sq = &uring->ring.sq;
     struct io_uring_cq *cq = &uring->ring.cq;
     uring->queue = (struct backend_queue){
@@ -153,6 +185,7 @@ static void uring_close(struct backend *uring)
 {
     if (!uring)
         return;
+    before_unmapping();
     io_uring_queue_exit(&uring->ring);
     free(uring);
 }
@@ -293,6 +326,31 @@ static void uring_push(struct backend *uring, const struct ring_slot *slot,
     sqe->user_data = slot->handle;
 }
 
+/* The hot path: every field is written once. */
+static void uring_push_transfer(struct backend *uring, const struct ring_slot *slot,
+                                struct backend_registered registered)
+{
+    const struct ring_op *op = &slot->op;
+    struct io_uring_sqe *sqe = &uring->ring.sq.sqes[uring->queue.tail++ & uring->queue.submission_mask];
+    bool fixed_file = registered.file_slot >= 0, fixed_buffer = registered.buffer_slot >= 0;
+    static const uint8_t opcodes[2][2] = {{IORING_OP_READ, IORING_OP_READ_FIXED},
+                                          {IORING_OP_WRITE, IORING_OP_WRITE_FIXED}};
+    sqe->opcode = opcodes[op->opcode - RING_OP_READ][fixed_buffer];
+    sqe->flags = fixed_file ? IOSQE_FIXED_FILE : 0;
+    sqe->ioprio = 0;
+    sqe->fd = fixed_file ? registered.file_slot : op->fd;
+    sqe->off = (uint64_t)op->offset; /* -1 is the kernel's name for the file's own position too */
+    sqe->addr = (uintptr_t)op->u.addr;
+    sqe->len = (unsigned)(op->len < transfer_max ? op->len : transfer_max);
+    sqe->rw_flags = 0;
+    sqe->user_data = slot->handle;
+    sqe->buf_index = (uint16_t)(fixed_buffer ? registered.buffer_slot : 0);
+    sqe->personality = 0;
+    sqe->splice_fd_in = 0;
+    sqe->addr3 = 0;
+    sqe->__pad2[0] = 0;
+}
+
 static void push_simple(struct backend *uring, uint8_t opcode, uint64_t addr, uint64_t key)
 {
     struct io_uring_sqe *sqe = next_sqe(uring);
@@ -332,6 +390,7 @@ static void uring_push_timer(struct backend *uring, int64_t at_ns, bool update)
     }
 }
 
+/* Returns what io_uring_enter() does, or a negative errno: liburing's wrapper does not set errno. */
 static int uring_enter(const struct backend *uring, unsigned submit, unsigned min, unsigned flags, void *arg,
                        size_t size)
 {
@@ -342,11 +401,10 @@ static int submit_sqpoll(struct backend *uring, unsigned count)
 {
     /* Full barrier between our tail and the kernel's flag: pairs with the one before the SQ thread sleeps. */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    unsigned state = __atomic_load_n(uring->queue.state, __ATOMIC_RELAXED);
-    if (state & IORING_SQ_NEED_WAKEUP && uring_enter(uring, count, 0, IORING_ENTER_SQ_WAKEUP, NULL, 0) < 0 &&
-        errno != EINTR)
-        return -errno;
-    return (int)count;
+    if (!(backend_state(uring) & IORING_SQ_NEED_WAKEUP))
+        return (int)count;
+    int rc = uring_enter(uring, count, 0, IORING_ENTER_SQ_WAKEUP, NULL, 0);
+    return rc < 0 && rc != -EINTR ? rc : (int)count;
 }
 
 static int uring_submit(struct backend *uring)
@@ -356,17 +414,17 @@ static int uring_submit(struct backend *uring)
         return 0;
     if (uring->setup_flags & IORING_SETUP_SQPOLL)
         return submit_sqpoll(uring, count);
+    /* Deferred completions that wait already are posted by the same call. */
+    bool owned = uring->setup_flags & IORING_SETUP_DEFER_TASKRUN;
+    unsigned flags = owned && backend_state(uring) & IORING_SQ_TASKRUN ? IORING_ENTER_GETEVENTS : 0;
     /* All there is, not @count: a concurrent caller may have taken some of what we counted, and stopping in
      * the middle of what another published could cut a chain. */
-    unsigned flags = 0;
     for (;;) {
         int rc = uring_enter(uring, uring->queue.entries, 0, flags, NULL, 0);
-        if (rc >= 0)
-            return rc;
-        if (errno == EBUSY && !flags)
+        if (rc == -EBUSY && !flags)
             flags = IORING_ENTER_GETEVENTS; /* flush the kernel's list of overflown completions */
-        else if (errno != EINTR)
-            return -errno;
+        else if (rc != -EINTR)
+            return rc;
     }
 }
 
@@ -388,7 +446,7 @@ static int enter_and_wait(struct backend *uring, unsigned min_events, int64_t ti
     }
     int rc = uring_enter(uring, submit, min_events, IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, &arg,
                          sizeof(arg));
-    return rc < 0 ? -errno : 0;
+    return rc < 0 ? rc : 0;
 }
 
 static int uring_wait(struct backend *uring, const struct backend_wait *wait)
@@ -400,7 +458,7 @@ static int uring_wait(struct backend *uring, const struct backend_wait *wait)
     if (uring->ring.features & KERNEL_FEAT_MIN_TIMEOUT)
         return enter_and_wait(uring, wait->min_events, wait->timeout_ns, (uint32_t)(min_wait_ns / 1000));
     int rc = enter_and_wait(uring, wait->min_events, min_wait_ns, 0);
-    if (rc != -ETIME || bounded || backend_ready(uring))
+    if (rc != -ETIME || bounded || backend_holds(uring))
         return rc;
     return enter_and_wait(uring, 1, wait->timeout_ns, 0);
 }
@@ -446,6 +504,7 @@ const struct backend_ops backend_uring = {
     .close = uring_close,
     .abandon = uring_abandon,
     .push = uring_push,
+    .push_transfer = uring_push_transfer,
     .push_cancel = uring_push_cancel,
     .push_doorbell = uring_push_doorbell,
     .push_bell = uring_push_bell,
