@@ -163,7 +163,6 @@ lint() {
 }
 
 bench_adapt() {
-    takes "bench adapt" 0 0 $#
     local suites=(--benchmark --suite adapt --suite sim)
     if ! meson test -C build "${suites[@]}" --list 2>/dev/null | grep -q .; then
         echo "./dev: libauraio-adapt has no benchmark" >&2
