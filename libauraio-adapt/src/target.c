@@ -44,7 +44,7 @@ void adapt_target_count(adapt_state_t *state, int64_t samples, int64_t over)
 static void mark_debt(adapt_state_t *state)
 {
     adapt_target_t *target = &state->target;
-    target->debt = adapt_min(target->debt, ADAPT_DEBT_MAX * adapt_target_debt_cap(state));
+    target->debt = adapt_min(target->debt, ADAPT_DEBT_LEFT * adapt_target_debt_cap(state));
     target->debt_mark = adapt_max(target->debt, 0);
 }
 

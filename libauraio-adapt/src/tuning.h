@@ -163,6 +163,8 @@
 #define ADAPT_FREE_CLUSTER 2.0
 /* Debt is remembered up to this many caps. */
 #define ADAPT_DEBT_MAX 2.0
+/* ... and after a decrease up to this share of one: then the limit is another. */
+#define ADAPT_DEBT_LEFT 0.5
 /* A small violation is asked after with every batch, for ever: three sigma. What it misses the debt
  * account sees. */
 #define ADAPT_Z_VIOLATION 3.0
