@@ -158,7 +158,7 @@
 
 /* Share of the allowed exceedance aimed for: what is left pays for probes and for the next
  * disturbance. */
-#define ADAPT_BUDGET 0.85
+#define ADAPT_BUDGET 0.75
 /* Exceedances of a lightly loaded device come in bursts: the binomial error times this. */
 #define ADAPT_FREE_CLUSTER 2.0
 /* Debt is remembered up to this many caps. */
