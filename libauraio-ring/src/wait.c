@@ -275,7 +275,8 @@ static void leave_fd_sleepers(struct ring_group *group, uint64_t wakes_before)
 static int sleep_on_fds(struct sleep_plan *plan, int64_t timeout_ns, uint64_t wakes)
 {
     struct ring_group *group = plan->group;
-    struct pollfd fds[POLL_RINGS_MAX + 1];
+    struct pollfd
+        fds[POLL_RINGS_MAX + 2]; /* rings, the epoll descriptor over all of them, the wake descriptor */
     nfds_t count = 0;
     int listed = plan->count < POLL_RINGS_MAX ? plan->count : POLL_RINGS_MAX;
     for (int i = 0; i < listed; i++) {
@@ -291,7 +292,7 @@ static int sleep_on_fds(struct sleep_plan *plan, int64_t timeout_ns, uint64_t wa
     if (plan->count > POLL_RINGS_MAX) {
         (void)group_hand_over(group);
         int fd = epoll_fd(group);
-        fds[0] = (struct pollfd){.fd = fd, .events = POLLIN}; /* a negative descriptor is passed over */
+        fds[count++] = (struct pollfd){.fd = fd, .events = POLLIN}; /* a negative one is passed over */
         if (fd < 0)
             timeout_ns = shorter(timeout_ns, NO_WAKE_FD_NS);
     }
