@@ -42,6 +42,19 @@ void ring_unmark_active(struct ring *ring)
     bitmap_clear(ring->group->active, ring->index);
 }
 
+bool ring_leave_bitmap(struct ring *ring)
+{
+    bool left = false;
+    ring_lock(ring);
+    if (ring->idle_scans++ >= IDLE_SCANS && ring_pending(ring) == 0 && !ring->owed && ring->timer_ns == 0 &&
+        !ring->doorbell && !ring_is_ready(ring)) {
+        ring_unmark_active(ring);
+        left = true;
+    }
+    ring_unlock(ring);
+    return left;
+}
+
 static int each_in_bitmap(struct ring_group *group, const _Atomic uint64_t *bitmap, uint64_t words,
                           int (*visit)(struct ring *ring, void *context), void *context)
 {
@@ -227,6 +240,13 @@ static void fill_frame(struct ring *ring, struct frame *frame, unsigned max)
     ring_report_samples(ring);
 }
 
+/* With the lock. */
+static void ring_count_batches(struct ring *ring, int by)
+{
+    int batches = atomic_load_explicit(&ring->batches, memory_order_relaxed);
+    atomic_store_explicit(&ring->batches, batches + by, memory_order_relaxed);
+}
+
 static void run_next_callback(struct frame *frame)
 {
     struct ring_slot *slot = frame->slots[frame->next++];
@@ -249,8 +269,7 @@ static void retire_frame(struct ring *ring, struct frame *frame)
     bool empty = ring_pending(ring) == 0;
     if (ring->backend)
         ring_stamp(ring);
-    if (!ring->local)
-        atomic_fetch_sub_explicit(&ring->batches, 1, memory_order_relaxed);
+    ring_count_batches(ring, -1);
     ring_unlock(ring);
     if (ring->backend && backend_published(ring->backend) > 0)
         ring_hand_over(ring);
@@ -278,8 +297,8 @@ int ring_reap(struct ring *ring)
     bool retried = frame.count == 0 && ring->backend && backend_published(ring->backend) > 0;
     if (retried)
         ring_stamp(ring);
-    if (frame.count > 0 && !ring->local)
-        atomic_fetch_add_explicit(&ring->batches, 1, memory_order_relaxed);
+    if (frame.count > 0)
+        ring_count_batches(ring, 1);
     ring_unlock(ring);
     int ran = 0;
     if (retried)
@@ -309,7 +328,10 @@ int group_serve_frames(struct ring_group *group)
 static int reap_one(struct ring *ring, void *unused)
 {
     (void)unused;
-    return ring_reap(ring);
+    int ran = ring_reap(ring);
+    if (ran == 0 && !ring->local && ring_pending(ring) == 0)
+        (void)ring_leave_bitmap(ring); /* one ring is cheaper to drive than two of which one is idle */
+    return ran;
 }
 
 int group_reap(struct ring_group *group)
