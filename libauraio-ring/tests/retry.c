@@ -257,6 +257,13 @@ Test(retry, a_fault_is_the_address_the_second_time)
     check_is(fake.calls_made, 2);
 }
 
+Test(retry, a_fault_is_tried_once_more_whatever_came_before)
+{
+    SCRIPT({FAKE_ANSWER, -EAGAIN}, {FAKE_ANSWER, -ECANCELED}, {FAKE_ANSWER, -EFAULT});
+    check_is(perform(group, reading()), BYTES);
+    check_is(fake.calls_made, 4);
+}
+
 Test(retry, other_errors_are_delivered_at_once)
 {
     static const int errors[] = {-EIO, -ENOSPC, -EBADF, -EFBIG, -EDQUOT, -EROFS, -ENXIO, -EINVAL, -EOPNOTSUPP};
