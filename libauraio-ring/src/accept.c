@@ -45,10 +45,18 @@ static int64_t pending_everywhere(const struct ring_group *group)
     return pending - group_own_running(group);
 }
 
+static void set_crowded(struct ring_group *group, bool crowded)
+{
+    int quick = atomic_load_explicit(&group->quick_pending, memory_order_relaxed);
+    atomic_store_explicit(&group->crowded, crowded, memory_order_relaxed);
+    atomic_store_explicit(&group->accept_below, crowded ? 0 : quick, memory_order_relaxed);
+}
+
 void group_share_pending(struct ring_group *group, int rings)
 {
     atomic_store_explicit(&group->quick_pending, group->config.max_pending / (2 * rings),
                           memory_order_relaxed);
+    set_crowded(group, atomic_load_explicit(&group->crowded, memory_order_relaxed));
 }
 
 /*
@@ -60,18 +68,17 @@ void group_share_pending(struct ring_group *group, int rings)
 bool group_has_room(struct ring_group *group, const struct ring *ring, int count)
 {
     int max = group->config.max_pending;
-    bool quick =
-        ring_pending(ring) + count <= atomic_load_explicit(&group->quick_pending, memory_order_relaxed);
-    bool crowded = atomic_load_explicit(&group->crowded, memory_order_relaxed);
-    if (__builtin_expect(quick && !crowded, 1))
+    if (ring_pending(ring) + count <= atomic_load_explicit(&group->accept_below, memory_order_relaxed))
         return true;
     int64_t pending = pending_everywhere(group);
     if (!ring->local && !ring->active)
         pending += ring_pending(ring); /* not in the bitmap yet */
     if (pending + count > max)
         return false;
-    if (crowded != !quick && (!quick || pending < max / 2))
-        atomic_store_explicit(&group->crowded, !quick, memory_order_relaxed);
+    if (ring_pending(ring) + count > atomic_load_explicit(&group->quick_pending, memory_order_relaxed))
+        set_crowded(group, true);
+    else if (pending < max / 2)
+        set_crowded(group, false);
     return true;
 }
 
@@ -83,6 +90,7 @@ static inline int fill(struct ring *ring, struct ring_slot *slot, const struct r
     slot->op = *op;
     slot->flags = 0;
     slot->tries = 0;
+    slot->plain = false;
     slot->room = 1;
     slot->done = 0;
     slot->chain = NULL;
@@ -101,7 +109,7 @@ static inline int fill(struct ring *ring, struct ring_slot *slot, const struct r
     slot->op.rare = NULL;
     if (!slot->rare.timeout_ns)
         return 0;
-    int64_t now_ns = ring_now_ns();
+    int64_t now_ns = ring_now_ns(ring);
     bool finite = slot->rare.timeout_ns < (uint64_t)(INT64_MAX - now_ns);
     slot->deadline_ns = finite ? now_ns + (int64_t)slot->rare.timeout_ns : INT64_MAX;
     return deadline_add(ring, slot);
@@ -199,8 +207,6 @@ bool ring_group_in_callback(const struct ring_group *group)
 static bool may_hold_back(const struct ring *ring, const struct ring_thread *thread)
 {
     const struct ring_group *group = ring->group;
-    if (thread->frames && in_callback_of(group, thread))
-        return true;
     if (backend_published(ring->backend) >= BATCH_THRESHOLD)
         return false;
     if (ring->local)
@@ -216,18 +222,21 @@ struct settlement {
 };
 
 /* After accepting, with the ring's lock. */
-static struct settlement settle_locked(struct ring *ring, const struct ring_thread *thread)
+static struct settlement settle_locked(struct ring *ring, struct ring_thread *thread)
 {
-    struct settlement result = {.held_back = may_hold_back(ring, thread)};
-    if (!ring->local) {
+    struct settlement result = {.held_back = true};
+    if (!ring->local)
         result.activated = ring_mark_active(ring);
-        if (result.held_back)
-            ring_mark_dirty(ring);
-    }
-    if (!result.held_back)
-        ring_stamp(ring);
     if (ring->done.head)
         ring_settle(ring);
+    if (thread->frames && thread->frames->ring == ring)
+        return result; /* the end of the batch hands it over */
+    if (thread->frames && in_callback_of(ring->group, thread))
+        thread->elsewhere = true;
+    else if (!may_hold_back(ring, thread))
+        result.held_back = false;
+    if (!result.held_back)
+        ring_stamp(ring);
     return result;
 }
 
@@ -240,36 +249,105 @@ static void settle_unlocked(struct ring *ring, const struct ring_thread *thread,
     if (!settlement.held_back)
         ring_hand_over(ring);
     else if (!ring->local && (atomic_load(&group->sleepers) > 0 || atomic_load(&group->poll_fd_used)) &&
-             !in_callback_of(group, thread))
-        ring_hand_over(ring); /* somebody came to rely on it while we marked the ring: see group_sleep() */
+             (!thread->frames || !in_callback_of(group, thread)))
+        ring_hand_over(ring); /* somebody came to rely on it meanwhile: see group_sleep() */
 }
 
-ring_handle_t ring_group_submit_one(struct ring_group *group, const struct ring_op *op, int *ret_error)
+/* The registered place and file of a plain transfer, as this ring's backend knows them. */
+struct place {
+    void *addr;
+    struct backend_registered registered;
+};
+
+/* False: it takes a closer look. */
+static inline bool find_place(const struct ring *ring, struct ring_op_head head, uintptr_t where,
+                              uint64_t len, struct place *ret)
 {
-    struct ring_thread *thread = ring_thread();
-    struct ring *ring;
-    int rc = 0;
-    if (thread->cached_group == group->id)
-        ring = thread->cached_ring;
-    else
-        rc = group_select(group, &ring);
-    if (rc < 0) {
-        *ret_error = rc;
-        return 0;
+    ret->addr = (void *)where;
+    ret->registered = (struct backend_registered){-1, -1};
+    if (head.flags & RING_OP_FIXED) {
+        if (!ring->buffers || head.buf_index >= ring->buffers->count)
+            return false;
+        ret->addr = buffer_place(ring->buffers, head.buf_index, where, len);
+        if (!ret->addr)
+            return false;
+        if (ring->buffers_registered)
+            ret->registered.buffer_slot = head.buf_index;
     }
+    if (ring->files_registered && head.fd < ring->files->fd_limit)
+        ret->registered.file_slot = ring->files->slot_of_fd[head.fd];
+    return true;
+}
+
+/*
+ * Accept a plain transfer when everything is as it usually is: storage that the cache knows, room in the
+ * group, under the limit and in the queue, tables up to date. NULL: something is not, and nothing was
+ * changed.
+ */
+static inline struct ring_slot *accept_plain(struct ring *ring, struct ring_op_head head, uintptr_t where,
+                                             uint64_t len)
+{
+    struct ring_group *group = ring->group;
+    struct ring_slot *slot = ring->free;
+    struct class_entry *entry = &ring->classes[(unsigned)head.fd % CLASS_CACHE];
+    struct place place;
+    unsigned fixed = head.flags & RING_OP_FIXED;
+    if (fixed)
+        ring_begin_fixed(ring);
+    if (__builtin_expect(
+            !slot || ring->queued[0].head || ring_in_kernel(ring, 0) >= ring->limit ||
+                ring_pending(ring) >= atomic_load_explicit(&group->accept_below, memory_order_relaxed) ||
+                ring->tables_version != atomic_load_explicit(&group->tables_version, memory_order_acquire) ||
+                entry->fd != head.fd || entry->slot_class != SLOT_STORAGE ||
+                entry->uses >= USES_BEFORE_LOOK || backend_room(ring->backend) == 0 ||
+                !find_place(ring, head, where, len, &place),
+            0)) {
+        if (fixed)
+            ring_add_fixed_users(ring, -1);
+        return NULL;
+    }
+    entry->uses++;
+    ring->free = slot->next;
+    slot->op.head = head;
+    slot->op.u.addr = place.addr;
+    slot->op.len = len;
+    slot->flags = fixed ? SLOT_FIXED_COUNTED : 0;
+    slot->slot_class = SLOT_STORAGE;
+    slot->tries = 0;
+    slot->plain = true;
+    slot->room = 1;
+    slot->dispatch_ns = 0;
+    ring_add_pending(ring, 1);
+    ring_count_in_kernel(ring, 0, 1);
+    ring->unsure++;
+    slot_set_state(slot, SLOT_KERNEL);
+    group->ops->push_transfer(ring->backend, slot, place.registered);
+    backend_publish(ring->backend);
+    return slot;
+}
+
+/* Submit to a ring that was selected. The handle, or a negative errno. */
+static int64_t submit_to(struct ring *ring, struct ring_thread *thread, const struct ring_op *op)
+{
     ring_handle_t handle = 0;
     ring_lock(ring);
     ring_sync_tables(ring);
-    rc = accept_one(ring, op, &handle);
+    int rc = accept_one(ring, op, &handle);
     if (rc < 0) {
         ring_unlock(ring);
-        *ret_error = rc;
-        return 0;
+        return rc;
     }
     struct settlement settlement = settle_locked(ring, thread);
     ring_unlock(ring);
     settle_unlocked(ring, thread, settlement);
-    return handle;
+    return (int64_t)handle;
+}
+
+int64_t ring_group_submit_one(struct ring_group *group, const struct ring_op *op)
+{
+    struct ring *ring;
+    int rc = group_select(group, &ring);
+    return rc < 0 ? rc : submit_to(ring, ring_thread(), op);
 }
 
 int ring_group_submit(struct ring_group *group, const struct ring_op *ops, int count, ring_handle_t *handles,
@@ -300,4 +378,35 @@ int ring_group_submit(struct ring_group *group, const struct ring_op *ops, int c
     ring_unlock(ring);
     settle_unlocked(ring, thread, settlement);
     return accepted;
+}
+
+int64_t ring_group_transfer(struct ring_group *group, struct ring_op_head head, uintptr_t where, uint64_t len,
+                            int64_t offset, ring_callback_t callback, void *user_data)
+{
+    struct ring_thread *thread = ring_thread();
+    struct ring *ring = thread->cached_ring;
+    if (thread->cached_group != group->id) {
+        int rc = group_select(group, &ring);
+        if (rc < 0)
+            return rc;
+    }
+    ring_lock(ring);
+    struct ring_slot *slot = ring->free;
+    if (slot) { /* what accept_plain() hands over must be whole */
+        slot->op.offset = offset;
+        slot->op.callback = callback;
+        slot->op.user_data = user_data;
+    }
+    if (__builtin_expect(accept_plain(ring, head, where, len) != NULL, 1)) {
+        int64_t handle = (int64_t)slot->handle;
+        struct settlement settlement = settle_locked(ring, thread);
+        ring_unlock(ring);
+        settle_unlocked(ring, thread, settlement);
+        return handle;
+    }
+    ring_unlock(ring);
+    struct ring_op op = {
+        .u.buffer_offset = where, .len = len, .offset = offset, .callback = callback, .user_data = user_data};
+    op.head = head;
+    return submit_to(ring, thread, &op);
 }

@@ -37,8 +37,11 @@ struct backend_completion {
 
 enum { BACKEND_MORE = 1u << 1 }; /* the same key will complete again */
 
-/* Bits of *state (io_uring's): completions wait for a call of reap_more(). */
-enum { BACKEND_STATE_MORE = 1u << 1 | 1u << 2 };
+/*
+ * Bits of *state (io_uring's). Either: completions wait for a call of reap_more(), of any thread with the
+ * first, of the one that submitted them with the second.
+ */
+enum { BACKEND_STATE_OVERFLOW = 1u << 1, BACKEND_STATE_TASKRUN = 1u << 2 };
 
 /*
  * The queues between a ring and its backend, at the start of every struct backend, so that the hot path reads
@@ -86,6 +89,9 @@ struct backend_ops {
     /* locked: fill submissions; there is room */
     void (*push)(struct backend *backend, const struct ring_slot *slot, struct backend_registered registered,
                  unsigned how);
+    /* the same for a plain read or write in its first attempt */
+    void (*push_transfer)(struct backend *backend, const struct ring_slot *slot,
+                          struct backend_registered registered);
     void (*push_cancel)(struct backend *backend, uint64_t key);
     void (*push_doorbell)(struct backend *backend);
     void (*push_bell)(struct backend *backend, int fd); /* completes whenever fd is readable */
@@ -145,9 +151,14 @@ static inline unsigned backend_published(const struct backend *backend)
            __atomic_load_n(queue->submission_head, __ATOMIC_ACQUIRE);
 }
 
+static inline unsigned backend_state(const struct backend *backend)
+{
+    return __atomic_load_n(backend_queue(backend)->state, __ATOMIC_RELAXED);
+}
+
 static inline bool backend_has_more(const struct backend *backend)
 {
-    return __atomic_load_n(backend_queue(backend)->state, __ATOMIC_RELAXED) & BACKEND_STATE_MORE;
+    return backend_state(backend) & (BACKEND_STATE_OVERFLOW | BACKEND_STATE_TASKRUN);
 }
 
 /* Acquire: pairs with the backend's release after it wrote the completions. */
@@ -158,9 +169,16 @@ static inline unsigned backend_completions(const struct backend *backend)
            __atomic_load_n(queue->completion_head, __ATOMIC_RELAXED);
 }
 
+/* Whether the calling thread has reason to reap. */
 static inline bool backend_ready(const struct backend *backend)
 {
     return backend_completions(backend) > 0 || backend_has_more(backend);
+}
+
+/* Whether it will find something; what another thread's call has to post does not count. */
+static inline bool backend_holds(const struct backend *backend)
+{
+    return backend_completions(backend) > 0 || backend_state(backend) & BACKEND_STATE_OVERFLOW;
 }
 
 #endif

@@ -10,8 +10,6 @@
 
 #include <sys/stat.h>
 
-enum { USES_BEFORE_LOOK = 256 };
-
 enum slot_class class_of_fd(int fd, bool *ret_known)
 {
     struct stat st;
@@ -73,9 +71,8 @@ static void verify_slot(struct ring *ring, struct ring_slot *slot, enum slot_cla
     if (now == SLOT_STORAGE)
         return;
     slot->slot_class = (uint8_t)now;
-    ring->in_kernel[0]--;
-    ring->in_kernel[1]++;
-    atomic_store_explicit(&ring->storage_in_kernel, ring->in_kernel[0], memory_order_relaxed);
+    ring_count_in_kernel(ring, 0, -1);
+    ring_count_in_kernel(ring, 1, 1);
 }
 
 void ring_verify_classes(struct ring *ring)

@@ -285,6 +285,7 @@ static void on_operation(struct ring *ring, ring_handle_t key, int64_t result)
     struct ring_slot *slot = slot_at(key);
     assert(slot->handle == key && slot->ring == ring && slot_state(slot) == SLOT_KERNEL);
     ring_left_kernel(ring, slot);
+    slot->plain = false;
     ring->completions_since_look++;
     switch (judge(ring, slot, result, &result)) {
     case FINISH:
@@ -330,7 +331,7 @@ void ring_take_completions(struct ring *ring)
         ring->group->ops->reap_more(ring->backend);
     unsigned count = backend_completions(ring->backend);
     unsigned head = __atomic_load_n(queue->completion_head, __ATOMIC_RELAXED);
-    ring->now_ns = ring_now_ns();
+    ring->now_ns = ring_now_ns(ring);
     for (unsigned i = 0; i < count; i++) {
         struct backend_completion completion = queue->completions[(head + i) & queue->completion_mask];
         ring_on_completion(ring, &completion);

@@ -21,7 +21,7 @@ void ring_stamp(struct ring *ring)
         return;
     if (queue->tail - queue->stamped > queue->entries)
         queue->stamped = queue->tail - queue->entries;
-    int64_t now_ns = ring_now_ns();
+    int64_t now_ns = ring_now_ns(ring);
     do {
         uint64_t key = backend_submission_key(queue, queue->stamped++);
         if (key >> SLOT_INDEX_BITS == 0)
@@ -50,13 +50,6 @@ void ring_doorbell(struct ring *ring)
     ring->group->ops->push_doorbell(ring->backend);
     backend_publish(ring->backend);
     (void)ring->group->ops->submit(ring->backend);
-}
-
-void ring_left_kernel(struct ring *ring, struct ring_slot *slot)
-{
-    ring_count_in_kernel(ring, slot_lane(slot), -1);
-    if (slot->slot_class == SLOT_STORAGE && !(slot->flags & SLOT_CLASS_SURE))
-        ring->unsure--;
 }
 
 /* Linux before 6.9 has no asynchronous ftruncate: it runs here. */
@@ -108,7 +101,7 @@ static void push_chain(struct ring *ring, struct ring_slot *first, int count)
 static bool fits(const struct ring *ring, int lane, int count)
 {
     int limit = lane == 0 ? ring->limit : ring->stream_limit;
-    return ring->in_kernel[lane] + count <= limit || ring->in_kernel[lane] == 0;
+    return ring_in_kernel(ring, lane) + count <= limit || ring_in_kernel(ring, lane) == 0;
 }
 
 static void push_admitted(struct ring *ring, struct ring_slot *first, int count)
@@ -129,7 +122,7 @@ void ring_admit(struct ring *ring, struct ring_slot *first, int count)
         push_admitted(ring, first, count);
         return;
     }
-    first->room = (uint32_t)count;
+    first->room = (uint16_t)count;
     slot_set_state(first, SLOT_QUEUED);
     slot_list_append(&ring->queued[lane], first);
     /* The limit may be taken by operations that only look like storage because their descriptor number was

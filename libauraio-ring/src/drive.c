@@ -41,22 +41,6 @@ void ring_unmark_active(struct ring *ring)
     bitmap_clear(ring->group->active, ring->index);
 }
 
-void ring_mark_dirty(struct ring *ring)
-{
-    if (ring->dirty)
-        return;
-    ring->dirty = true;
-    bitmap_set(ring->group->dirty, &ring->group->dirty_words, ring->index);
-}
-
-void ring_unmark_dirty(struct ring *ring)
-{
-    if (!ring->dirty)
-        return;
-    ring->dirty = false;
-    bitmap_clear(ring->group->dirty, ring->index);
-}
-
 static int each_in_bitmap(struct ring_group *group, const _Atomic uint64_t *bitmap, uint64_t words,
                           int (*visit)(struct ring *ring, void *context), void *context)
 {
@@ -81,22 +65,36 @@ int group_each_ring(struct ring_group *group, int (*visit)(struct ring *ring, vo
     return sum + group_each_shared(group, visit, context);
 }
 
+/* The one ring the calling thread can reap, when there is just one. */
+struct ring *group_only_ring(struct ring_group *group, const struct ring_thread *thread)
+{
+    struct ring *own = own_ring(group, thread);
+    uint64_t words = atomic_load(&group->active_words);
+    if (own)
+        return words ? NULL : own;
+    if (words == 0 || words & (words - 1))
+        return NULL;
+    int word = __builtin_ctzll(words);
+    uint64_t bits = atomic_load(&group->active[word]);
+    return bits && !(bits & (bits - 1)) ? group_ring(group, word * BITMAP_BITS + __builtin_ctzll(bits))
+                                        : NULL;
+}
+
 /* --------------------------------------------------------------- hand over */
 
 /* Returns how many operations were handed over. */
-static int hand_over(struct ring *ring, void *unused)
+static int hand_over(struct ring *ring)
 {
-    (void)unused;
     ring_lock(ring);
-    ring_unmark_dirty(ring);
+    ring->owed = false;
     ring_dispatch_queued(ring);
     deadline_arm(ring);
     ring_stamp(ring);
     ring_unlock(ring);
     int rc = ring->group->ops->submit(ring->backend);
-    if (rc < 0 && !ring->local) { /* the kernel is short of memory: the next drive tries again */
+    if (rc < 0) { /* the kernel is short of memory: the next drive tries again */
         ring_lock(ring);
-        ring_mark_dirty(ring);
+        ring->owed = true;
         ring_unlock(ring);
     }
     return rc > 0 ? rc : 0;
@@ -105,20 +103,31 @@ static int hand_over(struct ring *ring, void *unused)
 void ring_hand_over(struct ring *ring)
 {
     if (ring->group->ops->submit(ring->backend) < 0)
-        (void)hand_over(ring, NULL);
+        (void)hand_over(ring);
 }
 
-int group_flush_dirty(struct ring_group *group)
+/*
+ * What the driver holds back is published and not taken; an orphaned ring, and one whose hand-over the kernel
+ * refused, is owed one. A ring whose callbacks run on another thread is handed over there.
+ */
+static int hand_over_if_needed(struct ring *ring, void *thread)
 {
-    struct ring *own = own_ring(group, ring_thread());
-    int sum = own && backend_published(own->backend) > 0 ? hand_over(own, NULL) : 0;
-    uint64_t words = atomic_load_explicit(&group->dirty_words, memory_order_relaxed);
-    return words ? sum + each_in_bitmap(group, group->dirty, words, hand_over, NULL) : sum;
+    bool ours = ((const struct ring_thread *)thread)->frames != NULL;
+    if (!ring->backend || (atomic_load_explicit(&ring->batches, memory_order_relaxed) > 0 && !ours))
+        return 0;
+    if (backend_published(ring->backend) == 0 && !atomic_load_explicit(&ring->owed, memory_order_relaxed))
+        return 0;
+    return hand_over(ring);
+}
+
+int group_hand_over(struct ring_group *group)
+{
+    return group_each_ring(group, hand_over_if_needed, ring_thread());
 }
 
 int ring_group_flush(struct ring_group *group)
 {
-    return group_flush_dirty(group);
+    return group_hand_over(group);
 }
 
 /* ------------------------------------------------------------------- reap */
@@ -140,36 +149,41 @@ static void end_local(struct ring *ring)
         (void)!write(ring->notify_fd, &one, sizeof(one));
 }
 
-/* The rule: a plain read or write that moved all it was asked to, in one go. */
-static bool is_plain_success(const struct ring_slot *slot, int32_t result)
+/*
+ * Decide on one completion. The rule, a plain read or write that moved all it was asked to, goes straight
+ * into the frame; the exceptions go by way of the done list.
+ */
+static inline void take_completion(struct ring *ring, const struct backend_completion *completion,
+                                   struct frame *frame)
 {
-    const unsigned plain_flags = SLOT_CLASS_SURE | SLOT_FIXED_COUNTED | SLOT_CANCEL_ASKED;
-    return slot->op.opcode <= RING_OP_WRITE && (uint64_t)(int64_t)result == slot->op.len && slot->done == 0 &&
-           !(slot->flags & ~plain_flags) && !slot->chain && !slot->heap_place;
-}
-
-/* Decide on one completion; the rule goes straight into the frame, the exceptions by way of the done list. */
-static void take_completion(struct ring *ring, const struct backend_completion *completion,
-                            struct frame *frame)
-{
-    if (completion->key >> SLOT_INDEX_BITS == 0) {
+    bool is_slot = completion->key >> SLOT_INDEX_BITS != 0;
+    struct ring_slot *slot = is_slot ? slot_at(completion->key) : NULL;
+    int64_t result = completion->result;
+    if (__builtin_expect(!slot || !slot->plain || (uint64_t)result != slot->op.len, 0)) {
         ring_on_completion(ring, completion);
         return;
     }
-    struct ring_slot *slot = slot_at(completion->key);
-    assert(slot->handle == completion->key && slot->ring == ring);
-    if (!is_plain_success(slot, completion->result)) {
-        ring_on_completion(ring, completion);
-        return;
-    }
+    assert(slot->handle == completion->key && slot->ring == ring && slot_state(slot) == SLOT_KERNEL);
     ring_left_kernel(ring, slot);
     ring->completions_since_look++;
     if (slot->flags & SLOT_FIXED_COUNTED)
         ring_add_fixed_users(ring, -1);
-    slot->result = completion->result;
+    slot->result = result;
     slot_set_state(slot, SLOT_DONE);
-    ring_add_sample(ring, slot);
     frame->slots[frame->count++] = slot;
+    if (__builtin_expect(slot->dispatch_ns == 0, 0)) {
+        ring_add_sample(ring, slot);
+        return;
+    }
+    struct ring_sample *sample = &ring->samples[ring->sample_count++];
+    sample->latency_ns = ring->now_ns - slot->dispatch_ns;
+    sample->bytes = (uint64_t)result;
+    sample->kind = (enum ring_sample_kind)(slot->op.opcode - RING_OP_READ);
+    ring->batch_latency_ns += sample->latency_ns;
+    ring->batch_measured++;
+    ring->batch_bytes += result;
+    if (ring->sample_count == BATCH_MAX)
+        ring_report_samples(ring);
 }
 
 static void take_batch(struct ring *ring, struct frame *frame, unsigned max)
@@ -184,7 +198,7 @@ static void take_batch(struct ring *ring, struct frame *frame, unsigned max)
         return;
     count = count < max ? count : max;
     unsigned head = __atomic_load_n(queue->completion_head, __ATOMIC_RELAXED);
-    ring->now_ns = ring_now_ns();
+    ring->now_ns = ring_now_ns(ring);
     for (unsigned i = 0; i < count; i++)
         take_completion(ring, &queue->completions[(head + i) & queue->completion_mask], frame);
     /* Release: the backend may overwrite what we have read. */
@@ -210,8 +224,6 @@ static void fill_frame(struct ring *ring, struct frame *frame, unsigned max)
             atomic_store_explicit(&ring->has_done, false, memory_order_relaxed);
     }
     ring_report_samples(ring);
-    if (!ring->local && ring->backend && backend_published(ring->backend) > 0)
-        ring_mark_dirty(ring);
 }
 
 static void run_next_callback(struct frame *frame)
@@ -223,6 +235,7 @@ static void run_next_callback(struct frame *frame)
                           slot->op.user_data);
 }
 
+/* Give the slots back, and hand over what the callbacks submitted here and what the FIFO may send. */
 static void retire_frame(struct ring *ring, struct frame *frame)
 {
     struct ring_group *group = ring->group;
@@ -231,10 +244,16 @@ static void retire_frame(struct ring *ring, struct frame *frame)
         ring_give_slot(ring, frame->slots[i]);
     ring_add_pending(ring, -frame->count);
     bool empty = ring_pending(ring) == 0;
+    if (ring->backend)
+        ring_stamp(ring);
+    if (!ring->local)
+        atomic_fetch_sub_explicit(&ring->batches, 1, memory_order_relaxed);
     ring_unlock(ring);
+    if (ring->backend && backend_published(ring->backend) > 0)
+        ring_hand_over(ring);
     if (empty && atomic_load(&group->sleepers) > 0 && ring_group_pending(group) == 0)
         group_wake_sleepers(group); /* whoever waits for something to complete waits in vain */
-    if (atomic_load_explicit(&group->buffers_state, memory_order_relaxed) == BUFFERS_LEAVING)
+    if (buffers_state(atomic_load_explicit(&group->buffers_state, memory_order_relaxed)) == BUFFERS_LEAVING)
         group_finish_unregister(group);
 }
 
@@ -253,8 +272,15 @@ int ring_reap(struct ring *ring)
     if (ring->local)
         begin_local(ring);
     fill_frame(ring, &frame, share ? BATCH_SHARED_MAX : BATCH_MAX);
+    bool retried = frame.count == 0 && ring->backend && backend_published(ring->backend) > 0;
+    if (retried)
+        ring_stamp(ring);
+    if (frame.count > 0 && !ring->local)
+        atomic_fetch_add_explicit(&ring->batches, 1, memory_order_relaxed);
     ring_unlock(ring);
     int ran = 0;
+    if (retried)
+        ring_hand_over(ring);
     if (frame.count > 0) {
         thread->frames = &frame;
         for (; frame.next < frame.count; ran++)
@@ -299,12 +325,19 @@ struct ring_thread *group_enter_driving(struct ring_group *group)
     return thread;
 }
 
+void group_hand_over_elsewhere(struct ring_group *group, struct ring_thread *thread)
+{
+    thread->elsewhere = false;
+    (void)group_hand_over(group);
+}
+
 int ring_group_poll(struct ring_group *group)
 {
     struct ring_thread *thread = group_enter_driving(group);
     int ran = thread->frames ? group_serve_frames(group) : 0;
-    (void)group_flush_dirty(group);
+    (void)group_hand_over(group);
     ran += group_reap(group);
-    (void)group_flush_dirty(group);
+    if (thread->elsewhere)
+        group_hand_over_elsewhere(group, thread);
     return ran;
 }

@@ -197,7 +197,7 @@ static int stop_endless_here(struct ring *ring, void *meta)
  */
 static void take_over(struct ring_group *group, struct ring *ring)
 {
-    pthread_mutex_lock(&ring->lock);
+    ring_mutex_lock(&ring->lock);
     atomic_store(&ring->local, false);
     atomic_store(&ring->owner, 0);
     ring_take_completions(ring);
@@ -218,7 +218,7 @@ static void take_over(struct ring_group *group, struct ring *ring)
         }
     }
     (void)ring_mark_active(ring);
-    pthread_mutex_unlock(&ring->lock);
+    ring_mutex_unlock(&ring->lock);
 }
 
 static void take_over_foreign(struct ring_group *group)
@@ -248,8 +248,8 @@ void ring_group_destroy(struct ring_group *group)
     for (int looks = 0; ring_group_pending(group) > 0; looks++) {
         bool meta = looks >= PATIENT_LOOKS;
         (void)group_each_ring(group, stop_endless_here, &meta);
-        int64_t until_ns = ring_now_ns() + LOOK_AGAIN_NS, left_ns;
-        while (ring_group_pending(group) > 0 && (left_ns = until_ns - ring_now_ns()) > 0)
+        int64_t until_ns = system_now_ns() + LOOK_AGAIN_NS, left_ns;
+        while (ring_group_pending(group) > 0 && (left_ns = until_ns - system_now_ns()) > 0)
             (void)ring_group_wait(group, left_ns, NULL);
     }
     group_free(group, false);
@@ -271,7 +271,7 @@ void ring_group_status(struct ring_group *group, int index, struct ring_status *
     ret->ops_completed = atomic_load_explicit(&ring->ops_completed, memory_order_relaxed);
     ret->bytes_transferred = atomic_load_explicit(&ring->bytes_transferred, memory_order_relaxed);
     ret->pending = ring_pending(ring);
-    ret->in_kernel = atomic_load_explicit(&ring->storage_in_kernel, memory_order_relaxed);
+    ret->in_kernel = ring_in_kernel(ring, 0);
 }
 
 uint64_t ring_group_spills(const struct ring_group *group)

@@ -50,14 +50,16 @@ static void leave_kernel(struct ring *ring)
     ring->closing = true;
     for (int i = 0; i < ring->slab_count; i++) {
         struct ring_slot *slots = slot_at(ring->slabs[i] << SLAB_SLOT_BITS);
-        for (int place = 0; place < SLAB_SLOTS; place++)
+        for (int place = 0; place < SLAB_SLOTS; place++) {
+            bool known;
             if (slot_state(&slots[place]) == SLOT_KERNEL &&
-                ring_reclassify(ring, &slots[place]) != SLOT_STORAGE && ring_make_room(ring, 1))
+                class_of_fd(slots[place].op.fd, &known) != SLOT_STORAGE && ring_make_room(ring, 1))
                 ops->push_cancel(ring->backend, slots[place].handle);
+        }
     }
     ring_stamp(ring);
     backend_publish(ring->backend);
-    while (ring->in_kernel[0] + ring->in_kernel[1] > 0) {
+    while (ring_in_kernel(ring, 0) + ring_in_kernel(ring, 1) > 0) {
         struct backend_wait wait = {.min_events = 1, .timeout_ns = -1};
         (void)ops->wait(ring->backend, &wait);
         ring_take_completions(ring);
@@ -111,15 +113,15 @@ static void orphan_ring(struct ring *ring)
     int rc = ring_open_backend(ring, false);
     if (rc < 0)
         finish_all(ring, rc);
-    pthread_mutex_lock(&ring->lock);
+    ring_mutex_lock(&ring->lock);
     pthread_mutex_lock(&ring->mail_lock);
     atomic_store(&ring->owner, 0);
     atomic_store(&ring->local, false);
     cancel_mailed(ring); /* what came since; from here on cancels take the lock */
     pthread_mutex_unlock(&ring->mail_lock);
     (void)ring_mark_active(ring);
-    ring_mark_dirty(ring); /* dispatched by who drives next: from here it would die with this thread */
-    pthread_mutex_unlock(&ring->lock);
+    ring->owed = true; /* dispatched by who drives next: from here it would die with this thread */
+    ring_mutex_unlock(&ring->lock);
     (void)group_watch_ring(group, ring);
     group_wake_sleepers(group);
 }
@@ -204,13 +206,13 @@ static struct ring *recycle(struct ring_group *group)
             continue;
         if (atomic_load(&ring->local))
             return ring;
-        pthread_mutex_lock(&ring->lock);
-        bool idle = ring_pending(ring) == 0 && !ring->active && !ring->dirty;
+        ring_mutex_lock(&ring->lock);
+        bool idle = ring_pending(ring) == 0 && !ring->active && !ring->owed;
         if (idle) {
             close_kernel_side(ring);
             atomic_store(&ring->local, true);
         }
-        pthread_mutex_unlock(&ring->lock);
+        ring_mutex_unlock(&ring->lock);
         if (idle)
             return ring;
     }

@@ -10,6 +10,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <linux/membarrier.h>
 #include <sched.h>
@@ -83,7 +84,6 @@ static void flush_submissions(struct ring *ring)
 void ring_update_tables(struct ring *ring)
 {
     struct ring_group *group = ring->group;
-    flush_submissions(ring);
     pthread_mutex_lock(&group->tables_lock);
     struct buffer_table *buffers = group->buffers == ring->buffers ? NULL : group->buffers;
     struct file_table *files = group->files == ring->files ? NULL : group->files;
@@ -92,8 +92,12 @@ void ring_update_tables(struct ring *ring)
         atomic_fetch_add(&buffers->references, 1);
     if (files)
         atomic_fetch_add(&files->references, 1);
-    ring->tables_version = atomic_load(&group->tables_version);
+    /* While the buffers are leaving every submission is to look at their state: the version never matches. */
+    bool leaving = buffers_state(atomic_load(&group->buffers_state)) == BUFFERS_LEAVING;
+    ring->tables_version = leaving ? 0 : atomic_load(&group->tables_version);
     pthread_mutex_unlock(&group->tables_lock);
+    if (new_buffers || new_files)
+        flush_submissions(ring);
     if (new_buffers)
         sync_buffers(ring, buffers);
     if (new_files)
@@ -117,10 +121,10 @@ static int resolve(const struct buffer_table *table, struct ring_op *op)
         return -ENOENT;
     if (op->buf_index >= table->count)
         return -EINVAL;
-    const struct iovec *iov = &table->iovs[op->buf_index];
-    if (op->u.buffer_offset > iov->iov_len || op->len > iov->iov_len - op->u.buffer_offset)
+    void *addr = buffer_place(table, op->buf_index, op->u.buffer_offset, op->len);
+    if (!addr)
         return -EOVERFLOW;
-    op->u.addr = (char *)iov->iov_base + op->u.buffer_offset;
+    op->u.addr = addr;
     return 0;
 }
 
@@ -128,12 +132,8 @@ int ring_resolve_fixed(struct ring *ring, struct ring_slot *slot)
 {
     /* Count first, look second; unregister marks first, sums second, with a barrier on every running thread
      * between (or on this one, here): one of them sees the other. */
-    ring_add_fixed_users(ring, 1);
-    if (ring->group->own_barriers)
-        atomic_thread_fence(memory_order_seq_cst);
-    else
-        atomic_signal_fence(memory_order_seq_cst);
-    int state = atomic_load_explicit(&ring->group->buffers_state, memory_order_relaxed), rc;
+    ring_begin_fixed(ring);
+    int state = buffers_state(atomic_load_explicit(&ring->group->buffers_state, memory_order_relaxed)), rc;
     if (state == BUFFERS_LEAVING) {
         rc = -EBUSY;
     } else if (state == BUFFERS_NONE) {
@@ -204,7 +204,7 @@ static int try_here(struct ring_group *group, const struct iovec *iovs, const in
 
 int ring_group_register_buffers(struct ring_group *group, const struct iovec *iovs, int count)
 {
-    if (atomic_load(&group->buffers_state) != BUFFERS_NONE)
+    if (buffers_state(atomic_load(&group->buffers_state)) != BUFFERS_NONE)
         return -EBUSY;
     int rc = try_here(group, iovs, NULL, (unsigned)count);
     if (rc < 0)
@@ -216,10 +216,12 @@ int ring_group_register_buffers(struct ring_group *group, const struct iovec *io
     table->count = (unsigned)count;
     memcpy(table->iovs, iovs, (size_t)count * sizeof(*iovs));
     pthread_mutex_lock(&group->tables_lock);
-    if (atomic_load(&group->buffers_state) == BUFFERS_NONE) {
+    int none = atomic_load(&group->buffers_state);
+    if (buffers_state(none) == BUFFERS_NONE) {
         group->buffers = table;
         atomic_fetch_add(&group->tables_version, 1);
-        atomic_store(&group->buffers_state, BUFFERS_ACTIVE);
+        unsigned next = ((unsigned)none + BUFFERS_REGISTRATION) & INT_MAX;
+        atomic_store(&group->buffers_state, (int)next + BUFFERS_ACTIVE);
         table = NULL;
     }
     pthread_mutex_unlock(&group->tables_lock);
@@ -241,41 +243,49 @@ static bool has_fixed_users(struct ring_group *group)
     return false;
 }
 
+/*
+ * Each registration has a number of its own in the state, so that a thread that was held up between looking
+ * and acting never ends a later one.
+ */
 void group_finish_unregister(struct ring_group *group)
 {
-    if (atomic_load(&group->buffers_state) != BUFFERS_LEAVING || has_fixed_users(group))
+    int leaving = atomic_load(&group->buffers_state);
+    if (buffers_state(leaving) != BUFFERS_LEAVING || has_fixed_users(group))
         return;
     struct buffer_table *table = NULL;
     pthread_mutex_lock(&group->tables_lock);
-    bool ours = atomic_load(&group->buffers_state) == BUFFERS_LEAVING;
-    if (ours) {
+    bool current = atomic_load(&group->buffers_state) == leaving;
+    if (current) {
         table = group->buffers;
         group->buffers = NULL;
         atomic_fetch_add(&group->tables_version, 1);
     }
     pthread_mutex_unlock(&group->tables_lock);
-    if (!ours)
+    if (!current)
         return;
     sync_shared_rings(group);
     buffers_release(table);
-    int leaving = BUFFERS_LEAVING;
-    atomic_compare_exchange_strong(&group->buffers_state, &leaving, BUFFERS_NONE);
+    atomic_compare_exchange_strong(&group->buffers_state, &leaving, leaving - BUFFERS_LEAVING);
 }
 
 int ring_group_unregister_buffers(struct ring_group *group)
 {
-    int active = BUFFERS_ACTIVE;
-    if (!atomic_compare_exchange_strong(&group->buffers_state, &active, BUFFERS_LEAVING) &&
-        active == BUFFERS_NONE)
+    int active = atomic_load(&group->buffers_state);
+    if (buffers_state(active) == BUFFERS_NONE)
         return 0;
-    barrier_everywhere();
+    if (buffers_state(active) == BUFFERS_ACTIVE &&
+        atomic_compare_exchange_strong(&group->buffers_state, &active,
+                                       active - BUFFERS_ACTIVE + BUFFERS_LEAVING)) {
+        atomic_fetch_add(&group->tables_version, 1);
+        barrier_everywhere();
+    }
     group_finish_unregister(group);
     if (ring_group_in_callback(group))
         return 0;
     enum {
         LOOK_AGAIN_NS = 10 * 1000 * 1000
     }; /* users may finish on rings and threads that do not wake this one */
-    while (atomic_load(&group->buffers_state) == BUFFERS_LEAVING) {
+    while (buffers_state(atomic_load(&group->buffers_state)) == BUFFERS_LEAVING) {
         uint64_t wakes = ring_group_wakes(group);
         (void)ring_group_wait(group, LOOK_AGAIN_NS, &wakes);
         group_finish_unregister(group);
@@ -392,7 +402,10 @@ static int update_once(struct ring_group *group, unsigned index, int fd)
         rc = -ENOMEM;
     if (rc == 0)
         rc = replace_files(group, before, table);
-    files_release(rc == 0 ? before : table); /* the group's reference, or what came too late */
+    if (rc == 0)
+        files_release(before); /* the group's reference */
+    else if (table)
+        files_release(table); /* it came too late */
     files_release(before);
     return rc;
 }

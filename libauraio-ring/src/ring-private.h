@@ -18,10 +18,13 @@
 #define AURAIO_RING_PRIVATE_H
 
 #include "backend.h"
+#include "clock.h"
 #include "fork.h"
+#include "mutex.h"
 #include "slot.h"
 
 #include <pthread.h>
+#include <time.h>
 
 enum {
     BATCH_MAX = 64,       /* completions copied at a time */
@@ -31,6 +34,7 @@ enum {
     COMPLETIONS_MAX = 65536,
     TRIES_MAX = 8,
     CLASS_CACHE = 64,
+    USES_BEFORE_LOOK = 256, /* of an entry of it */
     BITMAP_BITS = 64,
     RINGS_MAX = 1024,
     IDLE_SCANS = 16 /* sleepers that find a ring idle before it leaves the bitmap */
@@ -63,7 +67,7 @@ struct file_table {
 };
 
 struct ring {
-    pthread_mutex_t lock;
+    struct ring_mutex lock;
     struct ring_group *group;
     int index;
     int node;
@@ -82,13 +86,14 @@ struct ring {
 
     struct slot_list queued[2]; /* by enum slot_class: STORAGE, STREAM (META with it) */
     struct slot_list done;      /* finished, callback to come */
-    int in_kernel[2];
+    _Atomic int in_kernel[2];   /* any: written by the ring alone */
     int limit;
     int stream_limit;
     int unsure;                 /* storage operations in the kernel whose class came from the cache */
     int completions_since_look; /* at the classes of what is in the kernel */
-    bool dirty;                 /* in the group's bitmap of rings with held-back submissions */
-    bool active;                /* in the group's bitmap of rings with work */
+    _Atomic bool owed; /* something to hand over although nothing is published: see ring_needs_hand_over() */
+    _Atomic int batches; /* threads that run callbacks of a batch of this ring, and hand over at its end */
+    bool active;         /* in the group's bitmap of rings with work */
     int idle_scans;
     bool doorbell;  /* one is under way */
     bool stop_owed; /* a cancel that the kernel would not take yet */
@@ -105,7 +110,8 @@ struct ring {
     bool buffers_registered, files_registered; /* with the backend */
     _Atomic int fixed_users; /* operations that name a registered buffer; written by the ring alone */
 
-    int64_t now_ns;     /* clock of the batch being completed */
+    struct ring_clock clock;
+    int64_t now_ns;     /* of the batch being completed */
     int64_t latency_ns; /* moving average, storage */
     struct ring_sample samples[BATCH_MAX];
     int sample_count;
@@ -121,11 +127,16 @@ struct ring {
     _Atomic bool asleep;                              /* local: the owner sleeps in the backend */
     _Atomic int pending;                              /* any: accepted, callback not returned */
     _Atomic bool has_done;                            /* any: done is not empty */
-    _Atomic int storage_in_kernel;                    /* any: copy of in_kernel[SLOT_STORAGE] */
     _Atomic int64_t ops_completed, bytes_transferred; /* any */
 };
 
-enum buffers_state { BUFFERS_NONE, BUFFERS_ACTIVE, BUFFERS_LEAVING };
+/* group->buffers_state: one of the first three, plus the number of the registration in steps of the last. */
+enum buffers_state { BUFFERS_NONE = 0, BUFFERS_ACTIVE = 1, BUFFERS_LEAVING = 2, BUFFERS_REGISTRATION = 4 };
+
+static inline int buffers_state(int state)
+{
+    return state & (BUFFERS_REGISTRATION - 1);
+}
 
 struct ring_group {
     uint64_t identity; /* of the process that created it */
@@ -144,14 +155,13 @@ struct ring_group {
     _Atomic int entries; /* smallest of the rings created */
     _Atomic int refused_errno;
 
+    _Atomic int accept_below;  /* a ring with fewer pending accepts without a further look */
     _Atomic int quick_pending; /* a ring may accept this many without a look at the others */
     _Atomic bool crowded;      /* one has accepted more than that */
     _Atomic uint64_t active[RINGS_MAX / BITMAP_BITS];
     _Atomic uint64_t active_words; /* words of active that may have a bit set */
-    _Atomic uint64_t dirty[RINGS_MAX / BITMAP_BITS];
-    _Atomic uint64_t dirty_words;
-    _Atomic uint64_t driver; /* id of the thread that last drove completions */
-    _Atomic int sleepers;    /* threads blocked, or about to, in ring_group_wait() */
+    _Atomic uint64_t driver;       /* id of the thread that last drove completions */
+    _Atomic int sleepers;          /* threads blocked, or about to, in ring_group_wait() */
     _Atomic uint64_t wake_count;
     _Atomic bool poll_fd_used;
     _Atomic bool shut_down;
@@ -189,6 +199,7 @@ struct frame {
 struct ring_thread {
     uint64_t id; /* never reused; 0 until ring_thread() */
     struct frame *frames;
+    bool elsewhere; /* callbacks have submitted to other rings than that of their batch */
     uint64_t cached_group;
     struct ring *cached_ring; /* the thread's own ring of cached_group */
 };
@@ -237,23 +248,50 @@ void local_ring_bell(struct ring *ring);
 static inline void ring_lock(struct ring *ring)
 {
     if (!atomic_load_explicit(&ring->local, memory_order_relaxed))
-        pthread_mutex_lock(&ring->lock);
+        ring_mutex_lock(&ring->lock);
 }
 
 static inline void ring_unlock(struct ring *ring)
 {
     if (!atomic_load_explicit(&ring->local, memory_order_relaxed))
-        pthread_mutex_unlock(&ring->lock);
+        ring_mutex_unlock(&ring->lock);
 }
 
-int64_t ring_now_ns(void);
+/* CLOCK_MONOTONIC, with the ring's lock. */
+static inline int64_t ring_now_ns(struct ring *ring)
+{
+    return ring_clock_now_ns(&ring->clock);
+}
+
+/* The same without a ring. */
+static inline int64_t system_now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
 /* An object without a backend. */
 int ring_new(struct ring_group *group, int index, int node, struct ring **ret_ring);
 int ring_open_backend(struct ring *ring, bool local);
 void ring_free(struct ring *ring, bool in_child);
 /* @count free slots or none. */
 int ring_take_slots(struct ring *ring, int count, struct ring_slot **ret_slots);
-void ring_give_slot(struct ring *ring, struct ring_slot *slot);
+
+static inline void ring_give_slot(struct ring *ring, struct ring_slot *slot)
+{
+    if (!slot->plain) {
+        slot->done = 0;
+        slot->chain = slot->chain_before = NULL;
+        slot->rest = NULL;
+        slot->heap_place = 0;
+        slot->op.rw_flags = slot->op.sys_flags = 0;
+    }
+    slot_next_generation(slot);
+    slot->next = ring->free;
+    ring->free = slot;
+}
+
 bool ring_check(struct ring *ring);
 
 static inline int ring_pending(const struct ring *ring)
@@ -307,11 +345,14 @@ static inline int slot_lane(const struct ring_slot *slot)
     return slot->slot_class == SLOT_STORAGE ? 0 : 1;
 }
 
+static inline int ring_in_kernel(const struct ring *ring, int lane)
+{
+    return atomic_load_explicit(&ring->in_kernel[lane], memory_order_relaxed);
+}
+
 static inline void ring_count_in_kernel(struct ring *ring, int lane, int by)
 {
-    ring->in_kernel[lane] += by;
-    if (lane == 0)
-        atomic_store_explicit(&ring->storage_in_kernel, ring->in_kernel[0], memory_order_relaxed);
+    atomic_store_explicit(&ring->in_kernel[lane], ring_in_kernel(ring, lane) + by, memory_order_relaxed);
 }
 
 static inline void ring_add_fixed_users(struct ring *ring, int count)
@@ -335,8 +376,15 @@ bool ring_make_room(struct ring *ring, unsigned count);
 void ring_stamp(struct ring *ring);
 /* Ring a doorbell: a completion that wakes whoever sleeps on this ring. */
 void ring_doorbell(struct ring *ring);
+
 /* Undo what handing it to the backend counted. */
-void ring_left_kernel(struct ring *ring, struct ring_slot *slot);
+static inline void ring_left_kernel(struct ring *ring, const struct ring_slot *slot)
+{
+    ring_count_in_kernel(ring, slot_lane(slot), -1);
+    if (slot->slot_class == SLOT_STORAGE)
+        ring->unsure -= !(slot->flags & SLOT_CLASS_SURE);
+}
+
 /* To the backend, which has room. */
 void ring_push(struct ring *ring, struct ring_slot *slot, unsigned how);
 
@@ -411,6 +459,26 @@ static inline struct backend_registered ring_registered(const struct ring *ring,
     return registered;
 }
 
+/* Where a transfer to or from a registered buffer goes; NULL: outside of it. */
+static inline void *buffer_place(const struct buffer_table *table, unsigned index, size_t offset,
+                                 uint64_t len)
+{
+    const struct iovec *iov = &table->iovs[index];
+    if (offset > iov->iov_len || len > iov->iov_len - offset)
+        return NULL;
+    return (char *)iov->iov_base + offset;
+}
+
+/* Count a user before looking whether there is something to use: see ring_resolve_fixed(). */
+static inline void ring_begin_fixed(struct ring *ring)
+{
+    ring_add_fixed_users(ring, 1);
+    if (ring->group->own_barriers)
+        atomic_thread_fence(memory_order_seq_cst);
+    else
+        atomic_signal_fence(memory_order_seq_cst);
+}
+
 /* Resolve op->u.buffer_offset; counts the user. 0, -ENOENT, -EBUSY, -EINVAL, -EOVERFLOW. */
 int ring_resolve_fixed(struct ring *ring, struct ring_slot *slot);
 /* Whether unregister can have other threads pass a barrier, or they must do it themselves at every use. */
@@ -455,13 +523,14 @@ int group_serve_frames(struct ring_group *group);
 /* One pass over every ring the calling thread may reap. */
 int group_reap(struct ring_group *group);
 /* Hand over what is held back on rings the calling thread may enter. */
-int group_flush_dirty(struct ring_group *group);
+int group_hand_over(struct ring_group *group);
+/* ... also on rings that callbacks of this thread have submitted to beside that of their batch. */
+void group_hand_over_elsewhere(struct ring_group *group, struct ring_thread *thread);
+struct ring *group_only_ring(struct ring_group *group, const struct ring_thread *thread);
 void ring_hand_over(struct ring *ring);
 /* With the ring's lock. True: the caller must group_wake_sleepers() after unlocking. */
-bool ring_mark_active(struct ring *ring);
-void ring_mark_dirty(struct ring *ring);
+bool ring_mark_active(struct ring *ring); /* true: it was not */
 void ring_unmark_active(struct ring *ring);
-void ring_unmark_dirty(struct ring *ring);
 
 /* Call @visit for every shared ring with work, and for the calling thread's own. Returns the sum of what it
  * returns. */

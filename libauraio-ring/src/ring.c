@@ -6,15 +6,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
-
-int64_t ring_now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 int ring_new(struct ring_group *group, int index, int node, struct ring **ret_ring)
 {
@@ -25,7 +17,6 @@ int ring_new(struct ring_group *group, int index, int node, struct ring **ret_ri
     ring->bell_fd = ring->notify_fd = -1;
     for (int i = 0; i < CLASS_CACHE; i++)
         ring->classes[i].fd = -1;
-    pthread_mutex_init(&ring->lock, NULL);
     pthread_mutex_init(&ring->mail_lock, NULL);
     *ret_ring = ring;
     return 0;
@@ -80,7 +71,6 @@ void ring_free(struct ring *ring, bool in_child)
     ring_drop_tables(ring);
     for (int i = 0; i < ring->slab_count; i++)
         slab_retire(ring->slabs[i]);
-    pthread_mutex_destroy(&ring->lock);
     pthread_mutex_destroy(&ring->mail_lock);
     free(ring->slabs);
     free(ring->deadlines);
@@ -142,13 +132,6 @@ int ring_take_slots(struct ring *ring, int count, struct ring_slot **ret_slots)
     return 0;
 }
 
-void ring_give_slot(struct ring *ring, struct ring_slot *slot)
-{
-    slot_next_generation(slot);
-    slot->next = ring->free;
-    ring->free = slot;
-}
-
 static bool list_is_valid(const struct slot_list *list, enum slot_state state, int *ret_count)
 {
     const struct ring_slot *before = NULL;
@@ -176,7 +159,7 @@ static bool deadlines_are_valid(const struct ring *ring)
 bool ring_check(struct ring *ring)
 {
     ring_lock(ring);
-    int listed = 0, in_kernel = 0, held = 0, free = 0;
+    int listed = 0, in_kernel = 0, held = 0, free = 0, unsure = 0;
     bool valid = deadlines_are_valid(ring) && list_is_valid(&ring->queued[0], SLOT_QUEUED, &listed) &&
                  list_is_valid(&ring->queued[1], SLOT_QUEUED, &listed) &&
                  list_is_valid(&ring->done, SLOT_DONE, &listed);
@@ -187,14 +170,17 @@ bool ring_check(struct ring *ring)
             if ((slot->handle & ((1u << SLOT_INDEX_BITS) - 1)) != index || slot->ring != ring)
                 valid = false;
             in_kernel += slot_state(slot) == SLOT_KERNEL;
+            unsure += slot_state(slot) == SLOT_KERNEL && slot->slot_class == SLOT_STORAGE &&
+                      !(slot->flags & SLOT_CLASS_SURE);
             held += slot_state(slot) == SLOT_HELD;
             free += slot_state(slot) == SLOT_FREE;
         }
     }
-    valid = valid && in_kernel == ring->in_kernel[0] + ring->in_kernel[1] &&
+    valid = valid && unsure == ring->unsure &&
+            in_kernel == ring_in_kernel(ring, 0) + ring_in_kernel(ring, 1) &&
             listed + in_kernel + held == ring_pending(ring) &&
-            free + ring_pending(ring) == ring->slab_count * SLAB_SLOTS && ring->in_kernel[0] >= 0 &&
-            ring->in_kernel[1] >= 0;
+            free + ring_pending(ring) == ring->slab_count * SLAB_SLOTS && ring_in_kernel(ring, 0) >= 0 &&
+            ring_in_kernel(ring, 1) >= 0;
     ring_unlock(ring);
     return valid;
 }

@@ -58,9 +58,11 @@ struct ring_slot {
     int64_t result;                /* SLOT_DONE */
     uint16_t flags;
     uint8_t slot_class;
-    uint8_t tries;           /* retries without progress */
-    uint32_t room;           /* of a chain head in a FIFO: its length */
-    uint64_t done;           /* bytes transferred so far */
+    uint8_t tries; /* retries without progress */
+    uint8_t plain; /* a whole read or write in its first attempt, with nothing else to it; a free slot has
+                      every field that such a one does not set as it needs it, zero */
+    uint16_t room; /* of a chain head in a FIFO: its length */
+    uint64_t done; /* bytes transferred so far */
     struct ring_slot *chain; /* successor in a chain */
     struct ring_op op;
     struct ring_slot *chain_before; /* predecessor in a chain, until it has finished */
@@ -121,8 +123,8 @@ static inline void slot_set_state(struct ring_slot *slot, enum slot_state state)
 static inline void slot_next_generation(struct ring_slot *slot)
 {
     slot->handle += UINT64_C(1) << SLOT_INDEX_BITS;
-    if (slot->handle >> SLOT_INDEX_BITS == 0) /* 2^40 operations later */
-        slot->handle += UINT64_C(1) << SLOT_INDEX_BITS;
+    if ((int64_t)slot->handle < 0) /* 2^39 operations later */
+        slot->handle = (slot->handle & ((1u << SLOT_INDEX_BITS) - 1)) | UINT64_C(1) << SLOT_INDEX_BITS;
     atomic_store_explicit(&slot->word, slot->handle >> SLOT_INDEX_BITS << 8 | SLOT_FREE,
                           memory_order_release);
 }

@@ -31,7 +31,7 @@ int topology_make(const struct topology_cpu *cpus, int cpu_count, int quota_cpus
         return -EINVAL;
     struct topology made = {.cpu_count = cpu_count, .quota_cpus = quota_cpus, .node_count = 1};
     for (int i = 0; i < cpu_count; i++) {
-        if (cpus[i].cpu < 0 || cpus[i].node < 0)
+        if (cpus[i].cpu < 0 || cpus[i].cpu >= CPU_LIMIT || cpus[i].node < 0 || cpus[i].node >= CPU_LIMIT)
             return -EINVAL;
         if (cpus[i].node >= made.node_count)
             made.node_count = cpus[i].node + 1;
@@ -98,7 +98,7 @@ static void read_nodes(const char *root, struct topology_cpu *cpus, int cpu_coun
     for (struct dirent *entry; (entry = readdir(nodes));) {
         int node;
         char rest;
-        if (sscanf(entry->d_name, "node%d%c", &node, &rest) != 1 || node < 0)
+        if (sscanf(entry->d_name, "node%d%c", &node, &rest) != 1 || node < 0 || node >= CPU_LIMIT)
             continue;
         snprintf(path, sizeof(path), "%s/node%d/cpulist", directory, node);
         if (read_line(root, path, list, sizeof(list)))
@@ -112,7 +112,7 @@ static int quota_in_cpus(long long quota_us, long long period_us)
 {
     if (quota_us <= 0 || period_us <= 0)
         return 0;
-    long long cpus = (quota_us + period_us - 1) / period_us;
+    long long cpus = quota_us / period_us + (quota_us % period_us != 0);
     return cpus > CPU_LIMIT ? 0 : (int)cpus;
 }
 

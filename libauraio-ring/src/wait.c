@@ -147,7 +147,7 @@ int ring_group_poll_fd(struct ring_group *group)
     if (fd < 0)
         return fd;
     atomic_store(&group->poll_fd_used, true);
-    (void)group_flush_dirty(group);
+    (void)group_hand_over(group);
     return fd;
 }
 
@@ -166,7 +166,7 @@ static bool leave_bitmap(struct ring *ring)
 {
     bool left = false;
     ring_lock(ring);
-    if (ring->idle_scans++ >= IDLE_SCANS && ring_pending(ring) == 0 && !ring->dirty && ring->timer_ns == 0 &&
+    if (ring->idle_scans++ >= IDLE_SCANS && ring_pending(ring) == 0 && !ring->owed && ring->timer_ns == 0 &&
         !ring->doorbell && !ring_is_ready(ring)) {
         ring_unmark_active(ring);
         left = true;
@@ -179,7 +179,8 @@ static int plan_ring(struct ring *ring, void *context)
 {
     struct sleep_plan *plan = context;
     int pending = ring_pending(ring);
-    plan->ready = plan->ready || ring_is_ready(ring);
+    plan->ready = plan->ready || (ring->backend && backend_holds(ring->backend)) ||
+                  atomic_load(&ring->has_done) || atomic_load(&ring->has_mail);
     plan->pending += pending;
     if (pending == 0 && (ring->local || leave_bitmap(ring)))
         return 0;
@@ -195,7 +196,7 @@ static int plan_ring(struct ring *ring, void *context)
  */
 static struct backend_wait coalesced(const struct ring *ring, int64_t timeout_ns)
 {
-    int in_kernel = atomic_load_explicit(&ring->storage_in_kernel, memory_order_relaxed);
+    int in_kernel = ring_in_kernel(ring, 0);
     struct backend_wait wait = {.min_events = 1, .timeout_ns = timeout_ns};
     if (in_kernel >= 8) {
         wait.min_events = (unsigned)in_kernel / 4;
@@ -212,7 +213,7 @@ static void prepare_ring(struct ring *ring)
     ring_dispatch_queued(ring);
     if (ring->local)
         arm_bell(ring);
-    ring_unmark_dirty(ring);
+    ring->owed = false;
     deadline_arm(ring);
     ring_stamp(ring);
 }
@@ -289,7 +290,7 @@ static int sleep_on_fds(struct sleep_plan *plan, int64_t timeout_ns, uint64_t wa
         fds[count++] = (struct pollfd){.fd = group->ops->fd(ring->backend), .events = POLLIN};
     }
     if (plan->count > POLL_RINGS_MAX) {
-        (void)group_flush_dirty(group);
+        (void)group_hand_over(group);
         int fd = epoll_fd(group);
         fds[0] = (struct pollfd){.fd = fd, .events = POLLIN}; /* a negative descriptor is passed over */
         if (fd < 0)
@@ -320,21 +321,23 @@ static int sleep_as_planned(struct sleep_plan *plan, int64_t timeout_ns, bool id
     return sleep_on_fds(plan, timeout_ns, wakes);
 }
 
-/* Sleep until something may have changed. */
-static int group_sleep(struct ring_group *group, int64_t timeout_ns, const uint64_t *idle_since)
+/* Sleep until something may have changed. @only: the one ring there is to reap, or NULL. */
+static int group_sleep(struct ring_group *group, struct ring *only, int64_t timeout_ns,
+                       const uint64_t *idle_since)
 {
     struct sleep_plan plan = {.group = group};
-    struct ring *own = own_ring(group, ring_thread());
-    bool alone = own && atomic_load(&group->active_words) == 0; /* its owner's bell wakes a local ring */
     uint64_t wakes = idle_since ? *idle_since : atomic_load(&group->wake_count);
-    if (alone && ring_pending(own) > 0) {
-        (void)plan_ring(own, &plan);
+    if (only && only->local && ring_pending(only) > 0) { /* its owner's bell wakes a local ring */
+        (void)plan_ring(only, &plan);
         return sleep_as_planned(&plan, timeout_ns, idle_since != NULL, wakes);
     }
     atomic_fetch_add(&group->sleepers, 1);
     if (!idle_since)
         wakes = atomic_load(&group->wake_count);
-    (void)group_each_ring(group, plan_ring, &plan);
+    if (only && group_only_ring(group, ring_thread()) == only)
+        (void)plan_ring(only, &plan);
+    else
+        (void)group_each_ring(group, plan_ring, &plan);
     int rc = sleep_as_planned(&plan, timeout_ns, idle_since != NULL, wakes);
     atomic_fetch_sub(&group->sleepers, 1);
     return rc;
@@ -351,15 +354,17 @@ int ring_group_wait(struct ring_group *group, int64_t timeout_ns, const uint64_t
         return ring_group_poll(group);
     struct ring_thread *thread = group_enter_driving(group);
     int ran = thread->frames ? group_serve_frames(group) : 0;
-    int64_t until_ns = timeout_ns > 0 ? ring_now_ns() + timeout_ns : 0, left_ns = timeout_ns;
+    int64_t until_ns = timeout_ns > 0 ? system_now_ns() + timeout_ns : 0, left_ns = timeout_ns;
     for (int rc = 0; ran == 0;) {
-        ran = group_reap(group);
+        struct ring *only = group_only_ring(group, thread);
+        ran = only ? ring_reap(only) : group_reap(group);
         if (ran > 0 || rc < 0 || (idle_since && atomic_load(&group->wake_count) != *idle_since))
             break;
         if (timeout_ns > 0)
-            left_ns = until_ns - ring_now_ns();
-        rc = timeout_ns > 0 && left_ns <= 0 ? -ETIME : group_sleep(group, left_ns, idle_since);
+            left_ns = until_ns - system_now_ns();
+        rc = timeout_ns > 0 && left_ns <= 0 ? -ETIME : group_sleep(group, only, left_ns, idle_since);
     }
-    (void)group_flush_dirty(group);
+    if (thread->elsewhere)
+        group_hand_over_elsewhere(group, thread);
     return ran;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The one submit path. Every public form fills a struct ring_op; check_op() refuses what is wrong with it,
- * and ring_group_submit() accepts the rest.
+ * and the rings accept the rest. Plain reads and
+ * writes pass the same checks and the same gate without the struct.
  */
 #include "engine.h"
 
@@ -29,13 +30,6 @@ static struct refusal refusal(const char *format, long long value)
 static const struct refusal no_refusal = {0};
 
 /* ---------------------------------------------------------------- checks */
-
-/* The rule, checked without a call; what fails it is told why by check_op(). */
-static inline bool is_plain_transfer(const struct ring_op *op)
-{
-    return op->opcode <= RING_OP_WRITE && op->fd >= 0 && op->len - 1 < SSIZE_MAX && op->offset >= -1 &&
-           (op->u.addr || op->flags & RING_OP_FIXED);
-}
 
 static struct refusal check_transfer(const struct ring_op *op)
 {
@@ -151,24 +145,21 @@ static void *refuse_null(struct refusal refused)
 
 /* -------------------------------------------------------------- the path */
 
-static inline auraio_request_t *submit_op(auraio_engine_t *engine, const struct ring_op *op)
+static auraio_request_t *submit_op(auraio_engine_t *engine, const struct ring_op *op)
 {
     if (__builtin_expect(!engine_is_open(engine), 0))
         return refuse_null(why_not_open(engine));
-    if (__builtin_expect(!is_plain_transfer(op), 0)) {
-        struct refusal refused = check_op(op);
-        if (refused.format)
-            return refuse_null(refused);
-    }
-    int error;
-    ring_handle_t handle = ring_group_submit_one(engine->group, op, &error);
-    if (__builtin_expect(handle == 0, 0))
-        return refuse_null(refused_by_rings(engine, -error));
+    struct refusal refused = check_op(op);
+    if (refused.format)
+        return refuse_null(refused);
+    int64_t handle = ring_group_submit_one(engine->group, op);
+    if (handle < 0)
+        return refuse_null(refused_by_rings(engine, (int)-handle));
     return (auraio_request_t *)(uintptr_t)handle;
 }
 
 /* Translate the buffer argument. False: unknown type. */
-static inline bool set_buffer(struct ring_op *op, auraio_buf_t buf)
+static bool set_buffer(struct ring_op *op, auraio_buf_t buf)
 {
     if (buf.type == AURAIO_BUF_UNREGISTERED) {
         op->u.addr = buf.u.ptr;
@@ -180,32 +171,52 @@ static inline bool set_buffer(struct ring_op *op, auraio_buf_t buf)
     return buf.type == AURAIO_BUF_REGISTERED && buf.u.fixed.index >= 0 && buf.u.fixed.index < BUFFERS_MAX;
 }
 
+/* Why submit_transfer() does not take it. */
+static auraio_request_t *refuse_transfer(const auraio_engine_t *engine, enum ring_opcode opcode, int fd,
+                                         const auraio_buf_t *buf, size_t len, off_t offset)
+{
+    struct ring_op op = {.opcode = (uint8_t)opcode, .fd = fd, .len = len, .offset = offset};
+    if (!engine_is_open(engine))
+        return refuse_null(why_not_open(engine));
+    if (!set_buffer(&op, *buf))
+        return error_null(EINVAL, "the buffer's type is %lld, its index %lld: see auraio_buf_t",
+                          (long long)buf->type, buf->u.fixed.index);
+    return refuse_null(check_op(&op));
+}
+
+/* A plain transfer, checked in one go; what is not in order takes the long way, which says why. */
 static inline auraio_request_t *submit_transfer(auraio_engine_t *engine, enum ring_opcode opcode, int fd,
-                                                auraio_buf_t buf, size_t len, off_t offset,
+                                                const auraio_buf_t *buf, size_t len, off_t offset,
                                                 auraio_callback_t callback, void *user_data)
 {
-    struct ring_op op = {.opcode = (uint8_t)opcode,
-                         .fd = fd,
-                         .len = len,
-                         .offset = offset,
-                         .callback = callback,
-                         .user_data = user_data};
-    if (!set_buffer(&op, buf))
-        return error_null(EINVAL, "the buffer's type is %lld, its index %lld: see auraio_buf_t",
-                          (long long)buf.type, buf.u.fixed.index);
-    return submit_op(engine, &op);
+    bool fixed = buf->type == AURAIO_BUF_REGISTERED;
+    bool known = fixed ? (unsigned)buf->u.fixed.index < BUFFERS_MAX
+                       : buf->type == AURAIO_BUF_UNREGISTERED && buf->u.ptr;
+    if (__builtin_expect(engine_is_open(engine) && known && fd >= 0 && len - 1 < SSIZE_MAX && offset >= -1,
+                         1)) {
+        struct ring_op_head head = {.opcode = (uint8_t)opcode,
+                                    .flags = fixed ? RING_OP_FIXED : 0,
+                                    .buf_index = (uint16_t)(fixed ? buf->u.fixed.index : 0),
+                                    .fd = fd};
+        uintptr_t where = fixed ? buf->u.fixed.offset : (uintptr_t)buf->u.ptr;
+        int64_t handle = ring_group_transfer(engine->group, head, where, len, offset, callback, user_data);
+        if (__builtin_expect(handle > 0, 1))
+            return (auraio_request_t *)(uintptr_t)handle;
+        return refuse_null(refused_by_rings(engine, (int)-handle));
+    }
+    return refuse_transfer(engine, opcode, fd, buf, len, offset);
 }
 
 auraio_request_t *auraio_read(auraio_engine_t *engine, int fd, auraio_buf_t buf, size_t len, off_t offset,
                               auraio_callback_t callback, void *user_data)
 {
-    return submit_transfer(engine, RING_OP_READ, fd, buf, len, offset, callback, user_data);
+    return submit_transfer(engine, RING_OP_READ, fd, &buf, len, offset, callback, user_data);
 }
 
 auraio_request_t *auraio_write(auraio_engine_t *engine, int fd, auraio_buf_t buf, size_t len, off_t offset,
                                auraio_callback_t callback, void *user_data)
 {
-    return submit_transfer(engine, RING_OP_WRITE, fd, buf, len, offset, callback, user_data);
+    return submit_transfer(engine, RING_OP_WRITE, fd, &buf, len, offset, callback, user_data);
 }
 
 auraio_request_t *auraio_readv(auraio_engine_t *engine, int fd, const struct iovec *iov, int iovcnt,

@@ -23,7 +23,7 @@ struct auraio_request;
 struct statx;
 struct ring_group;
 
-/* A handle: slot index (24 bits) and generation (40 bits). 0 is none. */
+/* A handle: slot index (24 bits) and generation (39 bits). 0 is none. */
 typedef uint64_t ring_handle_t;
 
 typedef void (*ring_callback_t)(struct auraio_request *request, ssize_t result, void *user_data);
@@ -57,11 +57,24 @@ struct ring_op_rare {
     uint64_t timeout_ns;
 };
 
-struct ring_op {
+/* The start of an operation, small enough to travel in a register. */
+struct ring_op_head {
     uint8_t opcode;
     uint8_t flags;
     uint16_t buf_index;
     int fd;
+};
+
+struct ring_op {
+    union {
+        struct ring_op_head head;
+        struct {
+            uint8_t opcode;
+            uint8_t flags;
+            uint16_t buf_index;
+            int fd;
+        };
+    };
     union {
         void *addr;
         size_t buffer_offset;
@@ -164,14 +177,21 @@ extern _Atomic uint64_t *ring_process_identity;
 /*
  * Accept operations. Chains (RING_OP_LINKED) are accepted as a whole or not at all. Returns how many were
  * accepted, from the first on; when fewer than @count, *ret_error is why the next one was not (-EAGAIN,
- * -ESHUTDOWN, -ENOENT, -EOVERFLOW, -EBUSY, -EINVAL (buffer index), -ENOMEM, -EMFILE ...). @handles may be
- * NULL.
+ * -ESHUTDOWN, -ENOENT, -EOVERFLOW, -EBUSY, -EINVAL (buffer index), -ENOMEM, -EMFILE ...). @handles has room for
+ * all.
  */
 int ring_group_submit(struct ring_group *group, const struct ring_op *ops, int count, ring_handle_t *handles,
                       int *ret_error);
 
-/* The same for one operation. Returns its handle, or 0 with *ret_error. */
-ring_handle_t ring_group_submit_one(struct ring_group *group, const struct ring_op *op, int *ret_error);
+/* The same for one operation. Returns its handle, which is positive as int64_t, or a negative errno. */
+int64_t ring_group_submit_one(struct ring_group *group, const struct ring_op *op);
+
+/*
+ * The same for the rule, one plain RING_OP_READ or RING_OP_WRITE: @where is u.addr, or u.buffer_offset with
+ * RING_OP_FIXED. Returns the handle, or a negative errno (handles are positive as int64_t).
+ */
+int64_t ring_group_transfer(struct ring_group *group, struct ring_op_head head, uintptr_t where, uint64_t len,
+                            int64_t offset, ring_callback_t callback, void *user_data);
 
 /* 0: asked; -EALREADY; -EINVAL: never of this group. */
 int ring_group_cancel(struct ring_group *group, ring_handle_t handle);
