@@ -169,20 +169,6 @@ struct sleep_plan {
     bool ready;
 };
 
-/* Take a ring that has been found idle many times out of the bitmap. */
-static bool leave_bitmap(struct ring *ring)
-{
-    bool left = false;
-    ring_lock(ring);
-    if (ring->idle_scans++ >= IDLE_SCANS && ring_pending(ring) == 0 && !ring->owed && ring->timer_ns == 0 &&
-        !ring->doorbell && !ring_is_ready(ring)) {
-        ring_unmark_active(ring);
-        left = true;
-    }
-    ring_unlock(ring);
-    return left;
-}
-
 static int plan_ring(struct ring *ring, void *context)
 {
     struct sleep_plan *plan = context;
@@ -190,7 +176,7 @@ static int plan_ring(struct ring *ring, void *context)
     plan->ready = plan->ready || (ring->backend && backend_holds(ring->backend)) ||
                   atomic_load(&ring->has_done) || atomic_load(&ring->has_mail);
     plan->pending += pending;
-    if (pending == 0 && (ring->local || leave_bitmap(ring)))
+    if (pending == 0 && (ring->local || ring_leave_bitmap(ring)))
         return 0;
     if (plan->count < POLL_RINGS_MAX)
         plan->rings[plan->count] = ring;
