@@ -45,7 +45,8 @@ int case_zero(struct bench *bench)
     struct duel duel = bench_duel(bench, 1);
     duel.peers[0] = &peer_auraio_zero;
     duel.peers[1] = &peer_raw_shared;
-    duel.peer_count = 2;
+    duel.peers[2] = &peer_raw_plain;
+    duel.peer_count = 3;
     report_group(bench->report, "zero", "the same with nothing configured; per CPU-second");
     return run_steps(bench, duel, steps, sizeof(steps) / sizeof(steps[0]));
 }

@@ -12,7 +12,7 @@ int case_direct(struct bench *bench)
     struct duel duel = bench_duel(bench, 32);
     duel.direct = true;
     duel.metric = DUEL_WALL;
-    duel.turn_ms *= 4; /* the disk's speed wanders more than the CPU's */
+    duel.rounds *= 4; /* the disk's speed wanders more than the CPU's: many short rounds ride on that */
     report_group(bench->report, "direct",
                  "4 KiB random reads of the disk, O_DIRECT, one thread; by the wall clock");
     int r = data_file_cool(bench->path);

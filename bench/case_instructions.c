@@ -14,7 +14,7 @@
 #include "child.h"
 #include "peers.h"
 
-/* callgrind's file says "totals: N" once. */
+/* callgrind's file says "totals: N" once; nothing counted means that it never saw the measured call. */
 static int read_total(const char *path, uint64_t *ret_total)
 {
     FILE *in = fopen(path, "re");
@@ -24,7 +24,7 @@ static int read_total(const char *path, uint64_t *ret_total)
     char line[512];
     unsigned long long total;
     while (fgets(line, sizeof(line), in)) {
-        if (sscanf(line, "totals: %llu", &total) == 1) {
+        if (sscanf(line, "totals: %llu", &total) == 1 && total > 0) {
             *ret_total = total;
             r = 0;
         }

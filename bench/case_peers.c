@@ -48,7 +48,6 @@ int case_peers_direct(struct bench *bench)
     struct duel duel = bench_duel(bench, 1);
     duel.direct = true;
     duel.metric = DUEL_WALL;
-    duel.turn_ms *= 2;
     report_group(bench->report, "peers-direct",
                  "4 KiB random reads of the disk, O_DIRECT; by the wall clock");
     int r = data_file_cool(bench->path);

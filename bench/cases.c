@@ -9,6 +9,7 @@ const struct bench_case bench_cases[] = {
     {"direct", "reads of the disk, O_DIRECT, against a raw loop that waits for one", false, case_direct},
     {"peers", "against libaio, a thread pool, libuv and POSIX AIO, cached reads", false, case_peers},
     {"enters", "io_uring_enter calls per operation, counted by strace", false, case_enters},
+    {"engine", "an engine that does nothing: creation and idleness", false, case_engine},
     {"peers-direct", "against the same peers, reads of the disk, O_DIRECT", true, case_peers_direct},
     {"instructions", "user instructions per operation, counted by callgrind", true, case_instructions},
     {NULL, NULL, false, NULL},

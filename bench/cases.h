@@ -12,6 +12,7 @@ int case_direct(struct bench *bench);
 int case_peers(struct bench *bench);
 int case_peers_direct(struct bench *bench);
 int case_enters(struct bench *bench);
+int case_engine(struct bench *bench);
 int case_instructions(struct bench *bench);
 
 #endif

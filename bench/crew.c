@@ -47,10 +47,15 @@ struct crew {
 };
 
 /*
- * The measured call. callgrind switches its counters on and off at this function, so it must stay one: the
- * barrier keeps the compiler from turning the call into a jump.
+ * The measured call. callgrind switches its counters on and off at this function, so it must stay one, under
+ * its name, whatever is optimised across files: the barrier keeps the call from becoming a jump.
  */
-__attribute__((noinline)) int bench_measured(const struct peer *peer, void *state, uint64_t ops);
+#if defined(__has_attribute) && __has_attribute(noipa)
+__attribute__((noipa, used))
+#else
+__attribute__((noinline, used))
+#endif
+int bench_measured(const struct peer *peer, void *state, uint64_t ops);
 int bench_measured(const struct peer *peer, void *state, uint64_t ops)
 {
     int r = peer->run(state, ops);

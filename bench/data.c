@@ -105,7 +105,7 @@ static int write_file(const char *path, uint64_t bytes, data_progress_t progress
     if (asprintf(&partial, "%s.partial", path) < 0)
         return -ENOMEM;
     int r;
-    int fd = open(partial, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    int fd = open(partial, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (fd < 0) {
         r = -errno;
         goto out;
@@ -170,7 +170,7 @@ out:
 int data_file_cool(const char *path)
 {
     int r = 0;
-    int fd = open(path, O_RDWR | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return -errno;
     if (fsync(fd) != 0)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * AuraIO, twice. "auraio": THREAD_LOCAL rings, registered buffers and file, one engine for all lanes.
- * "auraio-zero": auraio_create() and auraio_buffer_alloc(), nothing else said, nothing registered.
+ * "auraio-zero": auraio_create() and auraio_buffer_alloc(), nothing else said, nothing registered; an engine
+ * per lane, since callbacks of a shared engine run on whichever lane waits, and a lane's state is its own.
  *
  * A callback starts its slot's next read; the lane only waits.
  */
@@ -22,7 +23,7 @@ struct state {
     int fd;
     int error; /* the first one; a lane that has seen one starts nothing more */
     uint64_t started, completed, goal;
-    bool own_buffers;
+    bool owns_engine; /* and the buffers, from its pool */
     struct slot slots[];
 };
 
@@ -70,9 +71,10 @@ static void state_close(void *opaque)
     struct state *state = opaque;
     if (!state)
         return;
-    if (state->own_buffers) {
+    if (state->owns_engine) {
         for (unsigned i = 0; i < state->lane->load->depth; i++)
             auraio_buffer_free(state->engine, state->slots[i].buf.u.ptr, DATA_PAGE);
+        auraio_destroy(state->engine);
     }
     free(state);
 }
@@ -126,24 +128,20 @@ static int tuned_open(struct lane *lane, void *shared, void **ret_state)
     return 0;
 }
 
-static int zero_prepare(const struct load *load, void **ret_shared)
+static int zero_open(struct lane *lane, void *shared, void **ret_state)
 {
-    (void)load;
+    (void)shared;
     auraio_engine_t *engine = auraio_create();
     if (!engine)
         return -errno;
-    *ret_shared = engine;
-    return 0;
-}
-
-static int zero_open(struct lane *lane, void *shared, void **ret_state)
-{
-    struct state *state = state_new(lane, shared);
-    if (!state)
+    struct state *state = state_new(lane, engine);
+    if (!state) {
+        auraio_destroy(engine);
         return -ENOMEM;
-    state->own_buffers = true;
+    }
+    state->owns_engine = true;
     for (unsigned i = 0; i < lane->load->depth; i++) {
-        void *buf = auraio_buffer_alloc(shared, DATA_PAGE);
+        void *buf = auraio_buffer_alloc(engine, DATA_PAGE);
         state->slots[i].buf = auraio_buf(buf);
         if (!buf) {
             int error = errno;
@@ -174,8 +172,6 @@ const struct peer peer_auraio = {
 const struct peer peer_auraio_zero = {
     .name = "auraio-zero",
     .summary = "AuraIO with nothing configured: auraio_create()",
-    .prepare = zero_prepare,
-    .release = engine_release,
     .open = zero_open,
     .run = state_run,
     .close = state_close,

@@ -102,19 +102,17 @@ static void raw_close(void *opaque)
     free(state);
 }
 
-static int raw_register(struct state *state)
+static int register_memory(struct state *state)
 {
     const struct load *load = state->lane->load;
     struct iovec memory = {state->lane->buffers, (size_t)load->depth * DATA_PAGE};
     int r = io_uring_register_files(&state->ring, &load->fd, 1);
-    if (r == 0)
-        r = io_uring_register_buffers(&state->ring, &memory, 1);
-    if (r == 0 && io_uring_register_ring_fd(&state->ring) != 1)
-        r = -EINVAL;
-    return r;
+    return r == 0 ? io_uring_register_buffers(&state->ring, &memory, 1) : r;
 }
 
-static int raw_open_with(struct lane *lane, unsigned flags, bool registered, void **ret_state)
+enum { REGISTER_MEMORY = 1, REGISTER_RING = 2 };
+
+static int open_with(struct lane *lane, unsigned flags, unsigned registered, void **ret_state)
 {
     struct state *state = calloc(1, sizeof(*state));
     if (!state)
@@ -128,8 +126,11 @@ static int raw_open_with(struct lane *lane, unsigned flags, bool registered, voi
         return r;
     }
     state->lane = lane;
-    state->registered = registered;
-    r = registered ? raw_register(state) : 0;
+    state->registered = registered & REGISTER_MEMORY;
+    if (registered & REGISTER_MEMORY)
+        r = register_memory(state);
+    if (r == 0 && registered & REGISTER_RING && io_uring_register_ring_fd(&state->ring) != 1)
+        r = -EINVAL;
     if (r < 0) {
         raw_close(state);
         return r;
@@ -141,19 +142,26 @@ static int raw_open_with(struct lane *lane, unsigned flags, bool registered, voi
 static int raw_open(struct lane *lane, void *shared, void **ret_state)
 {
     (void)shared;
-    return raw_open_with(lane, IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN, true, ret_state);
+    return open_with(lane, IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
+                     REGISTER_MEMORY | REGISTER_RING, ret_state);
 }
 
 static int raw_shared_open(struct lane *lane, void *shared, void **ret_state)
 {
     (void)shared;
-    return raw_open_with(lane, IORING_SETUP_COOP_TASKRUN, true, ret_state);
+    return open_with(lane, IORING_SETUP_COOP_TASKRUN, REGISTER_MEMORY | REGISTER_RING, ret_state);
+}
+
+static int raw_plain_open(struct lane *lane, void *shared, void **ret_state)
+{
+    (void)shared;
+    return open_with(lane, IORING_SETUP_COOP_TASKRUN, REGISTER_RING, ret_state);
 }
 
 static int ring_open(struct lane *lane, void *shared, void **ret_state)
 {
     (void)shared;
-    return raw_open_with(lane, 0, false, ret_state);
+    return open_with(lane, 0, 0, ret_state);
 }
 
 const struct peer peer_raw = {
@@ -168,6 +176,14 @@ const struct peer peer_raw_shared = {
     .name = "raw-shared",
     .summary = "liburing, COOP_TASKRUN, registered file, buffers and ring, batches of 32",
     .open = raw_shared_open,
+    .run = raw_run,
+    .close = raw_close,
+};
+
+const struct peer peer_raw_plain = {
+    .name = "raw-plain",
+    .summary = "liburing, COOP_TASKRUN, registered ring, plain file and buffers, batches of 32",
+    .open = raw_plain_open,
     .run = raw_run,
     .close = raw_close,
 };

@@ -5,8 +5,8 @@
 #include <string.h>
 
 const struct peer *const peer_table[] = {
-    &peer_auraio, &peer_auraio_zero, &peer_raw,       &peer_raw_shared, &peer_ring, &peer_libaio,
-    &peer_pool,   &peer_libuv,       &peer_posix_aio, &peer_pread,      NULL,
+    &peer_auraio, &peer_auraio_zero, &peer_raw,   &peer_raw_shared, &peer_raw_plain, &peer_ring,
+    &peer_libaio, &peer_pool,        &peer_libuv, &peer_posix_aio,  &peer_pread,     NULL,
 };
 
 const struct peer *peer_find(const char *name)

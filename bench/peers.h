@@ -9,6 +9,7 @@ extern const struct peer peer_auraio;
 extern const struct peer peer_auraio_zero;
 extern const struct peer peer_raw;
 extern const struct peer peer_raw_shared;
+extern const struct peer peer_raw_plain;
 extern const struct peer peer_ring;
 extern const struct peer peer_libaio;
 extern const struct peer peer_pool;

@@ -54,7 +54,7 @@ void report_group(struct report *report, const char *name, const char *title)
     if (report->json)
         return;
     printf("\n%s: %s\n", name, title);
-    printf("  %-10s %-12s %-11s %10s %10s %9s  %-15s %9s\n", "", "", "against", "ours", "theirs", "figure",
+    printf("  %-14s %-12s %-11s %10s %10s %9s  %-15s %9s\n", "", "", "against", "ours", "theirs", "figure",
            "quartiles", "target");
     fflush(stdout);
 }
@@ -93,7 +93,7 @@ static void print_json_row(struct report *report, const struct report_row *row, 
 
 static void print_text_row(const struct report_row *row, const char *result)
 {
-    printf("  %-10s %-12s %-11s ", row->label, row->subject, row->against ? row->against : "");
+    printf("  %-14s %-12s %-11s ", row->label, row->subject, row->against ? row->against : "");
     if (row->against)
         printf("%8.3f M %8.3f M %9.3f  %6.3f - %5.3f ", row->subject_rate / 1e6, row->against_rate / 1e6,
                row->value, row->low, row->high);
@@ -124,7 +124,7 @@ void report_left_out(struct report *report, const char *label, const char *what,
                 "%s\n    {\"case\": \"%s\", \"label\": \"%s\", \"subject\": \"%s\", \"left_out\": \"%s\"}",
                 report->row_count ? "," : "", report->group, label, what, reason);
     else
-        printf("  %-10s %-12s left out: %s\n", label, what, reason);
+        printf("  %-14s %-12s left out: %s\n", label, what, reason);
     report->row_count++;
     report->left_out++;
 }

@@ -68,7 +68,9 @@ int run_main(int argc, char **argv)
     char *own_path = duel.path ? NULL : options_data_file("/var/tmp", NULL, NULL);
     if (own_path)
         duel.path = own_path;
-    int r = duel_run_alone(&duel, ops);
+    int r = duel.direct ? 0 : data_file_heat(duel.path);
+    if (r == 0)
+        r = duel_run_alone(&duel, ops);
     if (r < 0)
         options_fail("%s on %s: %s", argv[optind], duel.path, strerror(-r));
     free(own_path);

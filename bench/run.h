@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* The second face of auraio-bench: one peer's load, once, for tools that watch a process from outside. */
 #ifndef BENCH_RUN_H
 #define BENCH_RUN_H
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Order statistics of a handful of measurements: medians and quartiles, which one bad round does not move. */
 #ifndef BENCH_STATS_H
 #define BENCH_STATS_H
 

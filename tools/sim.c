@@ -54,17 +54,16 @@ static void show(const sim_plan_t *plan)
 static int simulate(const sim_options_t *options)
 {
     sim_plan_t plan;
-    int status = EXIT_USAGE;
-    if (sim_plan_init(&plan, options) == 0) {
-        bool piped = is_piped(options);
-        status = sim_plan_run(&plan) ? EXIT_FAILED : EXIT_OK;
-        if (status == EXIT_OK && !piped)
-            show(&plan);
-        if (status == EXIT_OK && export(&plan))
-            status = EXIT_FAILED;
-        if (status == EXIT_OK && options->check)
-            status = sim_check(&plan, piped ? stderr : stdout) > 0 ? EXIT_FAILED : EXIT_OK;
-    }
+    bool piped = is_piped(options);
+    int status = sim_plan_init(&plan, options);
+    if (status == EXIT_OK)
+        status = sim_plan_run(&plan);
+    if (status == EXIT_OK && !piped)
+        show(&plan);
+    if (status == EXIT_OK && export(&plan))
+        status = EXIT_FAILED;
+    if (status == EXIT_OK && options->check)
+        status = sim_check(&plan, piped ? stderr : stdout) > 0 ? EXIT_FAILED : EXIT_OK;
     sim_plan_destroy(&plan);
     return status;
 }

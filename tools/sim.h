@@ -45,7 +45,8 @@ typedef struct sim_options {
     int64_t duration_ns; /* 0: the model's */
     int rings;
     bool separate;
-    int initial_limit; /* 0: default */
+    int initial_limit;     /* 0: default */
+    int arrivals, workers; /* 0: the model's */
     int jobs;
     bool all, check, chart, list, help;
     int random;
@@ -69,12 +70,12 @@ typedef struct sim_row {
     const auraio_sim_policy_t *policy;
     int64_t target_ns;
     int rings;
-    bool judged; /* by --check */
+    bool judged;                    /* by --check */
     auraio_sim_verdict_t *verdicts; /* one a seed */
     auraio_sim_point_t *points;     /* of the first seed; NULL unless a chart is wanted */
     /* the worst of the seeds */
     double throughput, p99, violations, swing, jain;
-    int64_t reached_ns, reached_completions, reaction_ns;
+    int64_t reached_ns, reached_completions, reaction_ns, settled_ns;
     int findings;
 } sim_row_t;
 
@@ -87,15 +88,16 @@ typedef struct sim_plan {
     int error; /* the first of a run, negative errno */
 } sim_plan_t;
 
-/* Decide the devices. 0, or -1 after saying what is wrong. The plan is to be destroyed either way. */
+/* Decide the devices. EXIT_OK, or EXIT_USAGE or EXIT_FAILED after saying what is wrong. The plan
+ * is to be destroyed either way. */
 int sim_plan_init(sim_plan_t *plan, const sim_options_t *options);
 void sim_plan_destroy(sim_plan_t *plan);
 
-/* Ask the oracles, decide the rows, run the trials. 0, or -1 after saying what failed. */
+/* Ask the oracles, decide the rows, run the trials. EXIT_OK, or EXIT_FAILED after saying why. */
 int sim_plan_run(sim_plan_t *plan);
 
-/* Run `count` pieces of work on `jobs` threads: function(argument, index). `label` and the share done
- * stand on stderr while it runs, when `progress`. */
+/* Run `count` pieces of work on `jobs` threads: function(argument, index). `label` and the share
+ * done stand on stderr while it runs, when `progress`. */
 void sim_work(int count, int jobs, bool progress, const char *label,
               void (*function)(void *argument, int index), void *argument);
 
@@ -115,15 +117,17 @@ double sim_worst_p99_median(const sim_plan_t *plan, const auraio_sim_policy_t *p
 /* A row's run over time, in the terminal. */
 void sim_chart(const sim_plan_t *plan, const sim_row_t *row);
 
-/* The table as CSV or JSON into the file of that name, "-" for stdout; all charts of the plan through
- * gnuplot into an SVG. 0, or -1 after saying what failed. */
+/* The table as CSV or JSON into the file of that name, "-" for stdout; all charts of the plan
+ * through gnuplot into an SVG. 0, or -1 after saying what failed. */
 int sim_export_csv(const sim_plan_t *plan, const char *path);
 int sim_export_json(const sim_plan_t *plan, const char *path);
 int sim_export_svg(const sim_plan_t *plan, const char *path);
 
-/* A model by name, curve:FILE or trace:FILE; a trace from its file, which the caller destroys. 0, or
- * -1 after saying what is wrong, with the line. */
+/* A model by name, curve:FILE or trace:FILE. EXIT_OK; EXIT_USAGE for a name there is not,
+ * EXIT_FAILED for a file, after saying what is wrong, with the line. */
 int sim_file_model(const char *name, auraio_sim_model_t *ret_model);
+
+/* A trace from its file, which the caller destroys. 0, or -1 after saying what is wrong. */
 int sim_file_trace(const char *path, auraio_sim_trace_t **ret_trace);
 
 /* Run the plan's first row once more and write its trace; show a policy the trace of a file. 0, or

@@ -1,5 +1,5 @@
-/* sim_chart.c - a run over time, in the terminal: three lines of text-mode graphics, each figure on its
- * own scale, one column for each of COLUMNS equal times. */
+/* sim_chart.c - a run over time, in the terminal: three lines of text-mode graphics, each figure on
+ * its own scale, one column for each of COLUMNS equal times. */
 #include "sim.h"
 
 #include <stdio.h>

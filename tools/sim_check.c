@@ -1,9 +1,9 @@
 /* sim_check.c - what --check found: each figure out of its bound, with both.
  *
- * A named device is held to the bounds of auraio_sim_trial. Devices drawn at random are held to what can
- * be asked of a policy on a device nobody has seen: a throughput of at least 0.97 of the oracle's and
- * violations of at most 1 % on each, and over all of them a median p99 of at most 1.15 times the
- * oracle's.
+ * A named device is held to the bounds of auraio_sim_trial. Devices drawn at random are held to
+ * what can be asked of a policy on a device nobody has seen: a throughput of at least 0.97 of the
+ * oracle's and violations of at most 1 % on each, and over all of them a median p99 of at most 1.15
+ * times the oracle's.
  */
 #include "sim.h"
 
@@ -82,8 +82,10 @@ static int check_random(FILE *out, const sim_plan_t *plan)
         double p99 = sim_worst_p99_median(plan, policy);
         if (!(p99 > RANDOM_P99_MEDIAN_MAX))
             continue;
-        fprintf(out, "FAIL %s, no target: the median p99 is %.3f times the oracle's, must be at most %.2f\n",
-                policy->name, p99, RANDOM_P99_MEDIAN_MAX);
+        fprintf(
+            out,
+            "FAIL %s, no target: the median p99 is %.3f times the oracle's, must be at most %.2f\n",
+            policy->name, p99, RANDOM_P99_MEDIAN_MAX);
         count++;
     }
     return count;

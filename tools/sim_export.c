@@ -30,15 +30,16 @@ int sim_export_csv(const sim_plan_t *plan, const char *path)
     if (!file)
         return -1;
     fputs("device,rings,target_ns,policy,throughput_share,p99_ratio,violations,swing,jain,"
-          "reached_ns,reached_completions,reaction_ns,findings\n",
+          "reached_ns,reached_completions,reaction_ns,settled_ns,findings\n",
           file);
     for (int i = 0; i < plan->row_count; i++) {
         const sim_row_t *row = &plan->rows[i];
-        fprintf(file, "%s,%d,%" PRId64 ",%s,%.6f,%.6f,%.6f,%.6f,%.6f,%" PRId64 ",%" PRId64
+        fprintf(file,
+                "%s,%d,%" PRId64 ",%s,%.6f,%.6f,%.6f,%.6f,%.6f,%" PRId64 ",%" PRId64 ",%" PRId64
                 ",%" PRId64 ",%d\n",
                 row->subject->model.name, row->rings, row->target_ns, row->policy->name,
                 row->throughput, row->p99, row->violations, row->swing, row->jain, row->reached_ns,
-                row->reached_completions, row->reaction_ns, row->findings);
+                row->reached_completions, row->reaction_ns, row->settled_ns, row->findings);
     }
     return close_output(file, path);
 }
@@ -51,11 +52,12 @@ static void put_segment(FILE *file, const auraio_sim_figures_t *figures,
             ", \"p99_ns\": %" PRId64 ", \"wait_p99_ns\": %" PRId64 ", \"violations\": %.6f, "
             "\"limit_mean\": %.3f, \"limit_min\": %d, \"limit_max\": %d, \"jain\": %.6f, "
             "\"reached_ns\": %" PRId64 ", \"reached_completions\": %" PRId64
+            ", \"settled_ns\": %" PRId64
             ", \"oracle\": {\"limit\": %d, \"throughput_ops\": %.3f, \"p99_ns\": %" PRId64 "}}",
             figures->throughput_ops, figures->mean_ns, figures->p50_ns, figures->p99_ns,
             figures->wait_p99_ns, figures->violations, figures->limit_mean, figures->limit_min,
             figures->limit_max, figures->jain, figures->reached_ns, figures->reached_completions,
-            best->limit, best->throughput_ops, best->p99_ns);
+            figures->settled_ns, best->limit, best->throughput_ops, best->p99_ns);
 }
 
 static void put_verdict(FILE *file, const sim_plan_t *plan, const sim_row_t *row, int seed)

@@ -1,4 +1,5 @@
 /* sim_file.c - models and traces from files. */
+#include "command.h"
 #include "sim.h"
 
 #include <errno.h>
@@ -92,11 +93,11 @@ static int trace_model(const char *path, auraio_sim_model_t *ret_model)
 int sim_file_model(const char *name, auraio_sim_model_t *ret_model)
 {
     if (strncmp(name, "curve:", 6) == 0)
-        return curve_model(name + 6, ret_model);
+        return curve_model(name + 6, ret_model) ? EXIT_FAILED : EXIT_OK;
     if (strncmp(name, "trace:", 6) == 0)
-        return trace_model(name + 6, ret_model);
+        return trace_model(name + 6, ret_model) ? EXIT_FAILED : EXIT_OK;
     if (auraio_sim_model_find(name, ret_model) == 0)
-        return 0;
+        return EXIT_OK;
     fprintf(stderr, "auraio sim: there is no model '%s'; `auraio sim --list` names them\n", name);
-    return -1;
+    return EXIT_USAGE;
 }

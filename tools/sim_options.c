@@ -3,6 +3,7 @@
 
 #include <getopt.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,8 @@ enum {
     OPTION_RINGS,
     OPTION_SEPARATE,
     OPTION_INITIAL,
+    OPTION_ARRIVALS,
+    OPTION_WORKERS,
     OPTION_RANDOM,
     OPTION_CHECK,
     OPTION_CHART,
@@ -37,6 +40,8 @@ static const struct option long_options[] = {
     {"rings", required_argument, NULL, OPTION_RINGS},
     {"separate", no_argument, NULL, OPTION_SEPARATE},
     {"initial", required_argument, NULL, OPTION_INITIAL},
+    {"arrivals", required_argument, NULL, OPTION_ARRIVALS},
+    {"workers", required_argument, NULL, OPTION_WORKERS},
     {"all", no_argument, NULL, 'a'},
     {"random", required_argument, NULL, OPTION_RANDOM},
     {"jobs", required_argument, NULL, 'j'},
@@ -70,9 +75,11 @@ void sim_options_help(void)
         "trace:FILE (the device a recorded trace describes).\n"
         "\n"
         "what to run:\n"
-        "  -p, --policy NAME     policy to run; may be repeated (default: auraio; --all: every one)\n"
+        "  -p, --policy NAME     policy to run; may be repeated (default: auraio; --all: every "
+        "one)\n"
         "  -t, --target TIME     p99 target, such as 200us or 4ms; `each`: none, and every target\n"
-        "                        of the model that can be kept (default: none; --all, --random: each)\n"
+        "                        of the model that can be kept (default: none; --all, --random: "
+        "each)\n"
         "  -s, --seed N          first seed (default 1)\n"
         "      --seeds N         run seeds N times, counting up; the table shows the worst\n"
         "                        (default 1; --all --check: 3)\n"
@@ -80,6 +87,9 @@ void sim_options_help(void)
         "      --rings N         N users share the device (default 1)\n"
         "      --separate        each of them with a controller of its own\n"
         "      --initial N       initial limit (default 4); `--policy fixed` stays there\n"
+        "      --arrivals N      open loop: N operations a second arrive, whatever completes\n"
+        "      --workers N       closed loop: N operations want to be in flight (default: "
+        "endless)\n"
         "  -a, --all             every model, and 2, 8 and 64 rings on one device\n"
         "      --random N        N devices drawn at random by the seed; names the worst five\n"
         "      --replay FILE     show a policy a recorded trace, and the limits it would set\n"
@@ -113,7 +123,8 @@ static int parse_int(const char *option, int64_t min, int64_t max, int *ret_valu
 {
     int64_t value;
     if (!units_parse_number(optarg, min, max, &value)) {
-        fprintf(stderr, "auraio sim: %s '%s': give a whole number from %" PRId64 " to %" PRId64 "\n",
+        fprintf(stderr,
+                "auraio sim: %s '%s': give a whole number from %" PRId64 " to %" PRId64 "\n",
                 option, optarg, min, max);
         return -1;
     }
@@ -125,7 +136,8 @@ static int parse_time(const char *option, int64_t *ret_ns)
 {
     if (units_parse_time(optarg, ret_ns))
         return 0;
-    return wrong(option, optarg, "give a time with its unit, such as 200us, 4ms or 10s (up to 1 hour)");
+    return wrong(option, optarg,
+                 "give a time with its unit, such as 200us, 4ms or 10s (up to 1 hour)");
 }
 
 static int parse_target(sim_options_t *options)
@@ -141,7 +153,8 @@ static int parse_target(sim_options_t *options)
     options->target = SIM_TARGET_ONE;
     if (units_parse_time(optarg, &options->target_ns))
         return 0;
-    return wrong("--target", optarg, "give a time with its unit such as 200us, or `each`, or `none`");
+    return wrong("--target", optarg,
+                 "give a time with its unit such as 200us, or `each`, or `none`");
 }
 
 static int parse_color(sim_options_t *options)
@@ -247,6 +260,10 @@ static int parse_value(sim_options_t *options, int option)
         return parse_int("--rings", 1, 1024, &options->rings);
     case OPTION_INITIAL:
         return parse_int("--initial", 1, AURAIO_ADAPT_MAX_LIMIT, &options->initial_limit);
+    case OPTION_ARRIVALS:
+        return parse_int("--arrivals", 1, 100000000, &options->arrivals);
+    case OPTION_WORKERS:
+        return parse_int("--workers", 1, 16384, &options->workers);
     case OPTION_RANDOM:
         return parse_int("--random", 1, 100000, &options->random);
     case OPTION_COLOR:
@@ -272,10 +289,14 @@ static int check(const sim_options_t *options)
         why = "MODEL, --all, --random and --replay exclude each other: give one of them";
     else if (options->separate && options->rings < 2)
         why = "--separate needs --rings of at least 2";
+    else if (options->arrivals > 0 && options->workers > 0)
+        why = "--arrivals is an open loop, --workers a closed one: give one of them";
     else if (options->target == SIM_TARGET_ONE && options->all)
         why = "--all has targets for each model: give --target each or --target none";
     else if (options->record && (options->model_count != 1 || options->policy_count > 1))
         why = "--record takes one MODEL and one --policy";
+    else if (options->record && options->separate)
+        why = "--record writes what one controller sees: leave out --separate";
     else if (options->svg && (options->model_count != 1 || options->target == SIM_TARGET_EACH))
         why = "--svg takes one MODEL and one --target";
     if (!why)
@@ -284,14 +305,21 @@ static int check(const sim_options_t *options)
     return -1;
 }
 
+/* The CPUs this process may run on, which may be fewer than there are. */
+static int cpus(void)
+{
+    cpu_set_t set;
+    int count = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+    return count > 0 ? count : 1;
+}
+
 int sim_options_parse(int argc, char **argv, sim_options_t *ret_options)
 {
     bool terminal = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
-    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
     sim_options_t options = {
         .seed = 1,
         .rings = 1,
-        .jobs = cpus > 0 && cpus <= 1024 ? (int)cpus : 1,
+        .jobs = cpus(),
         .color = terminal,
         .progress = isatty(STDERR_FILENO),
     };

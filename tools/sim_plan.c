@@ -1,4 +1,5 @@
 /* sim_plan.c - decides what runs, runs it, and keeps the worst of the seeds. */
+#include "command.h"
 #include "sim.h"
 
 #include <errno.h>
@@ -8,7 +9,14 @@
 
 #include "units.h"
 
-/* ---- devices ---------------------------------------------------------------------------------- */
+/* ---- devices ----------------------------------------------------------------------------------
+ */
+
+static int failed(int error)
+{
+    fprintf(stderr, "auraio sim: the simulation failed: %s\n", strerror(-error));
+    return EXIT_FAILED;
+}
 
 /* Make the model's run last that long, its segments in proportion. */
 static void stretch(auraio_sim_model_t *model, int64_t duration_ns)
@@ -37,17 +45,15 @@ static int add_subject(sim_plan_t *plan, const auraio_sim_model_t *model)
     plan->subject_count++;
     if (options->duration_ns > 0)
         stretch(&subject->model, options->duration_ns);
+    for (int i = 0; options->arrivals > 0 && i < model->segment_count; i++)
+        subject->model.segments[i].arrival_ops = options->arrivals;
+    if (options->workers > 0)
+        subject->model.workers = options->workers;
     if (options->target != SIM_TARGET_EACH)
         memset(subject->model.targets_ns, 0, sizeof(subject->model.targets_ns));
     if (options->target == SIM_TARGET_ONE)
         subject->model.targets_ns[0] = options->target_ns;
     return 0;
-}
-
-static int add_named(sim_plan_t *plan, const char *name)
-{
-    auraio_sim_model_t model;
-    return sim_file_model(name, &model) ? -EINVAL : add_subject(plan, &model);
 }
 
 static int add_random(sim_plan_t *plan)
@@ -76,11 +82,14 @@ int sim_plan_init(sim_plan_t *plan, const sim_options_t *options)
 {
     *plan = (sim_plan_t){.options = options};
     int error = options->all ? add_all(plan) : add_random(plan);
-    for (int i = 0; !error && i < options->model_count; i++)
-        error = add_named(plan, options->models[i]);
-    if (error == -ENOMEM)
-        fprintf(stderr, "auraio sim: out of memory\n");
-    return error ? -1 : 0;
+    for (int i = 0; !error && i < options->model_count; i++) {
+        auraio_sim_model_t model;
+        int status = sim_file_model(options->models[i], &model);
+        if (status != EXIT_OK)
+            return status;
+        error = add_subject(plan, &model);
+    }
+    return error ? failed(error) : EXIT_OK;
 }
 
 void sim_plan_destroy(sim_plan_t *plan)
@@ -96,7 +105,8 @@ void sim_plan_destroy(sim_plan_t *plan)
     *plan = (sim_plan_t){0};
 }
 
-/* ---- rows ------------------------------------------------------------------------------------- */
+/* ---- rows -------------------------------------------------------------------------------------
+ */
 
 static int add_row(sim_plan_t *plan, sim_row_t row)
 {
@@ -141,7 +151,8 @@ static const auraio_sim_policy_t *policy_at(const sim_options_t *options, int i)
     return i == 0 ? auraio_sim_policy_find("auraio") : NULL;
 }
 
-static int add_policies(sim_plan_t *plan, const sim_subject_t *subject, int64_t target_ns, int rings)
+static int add_policies(sim_plan_t *plan, const sim_subject_t *subject, int64_t target_ns,
+                        int rings)
 {
     const auraio_sim_policy_t *policy;
     int error = 0;
@@ -207,7 +218,8 @@ static int add_ring_rows(sim_plan_t *plan)
     return error;
 }
 
-/* ---- running ---------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------------------------
+ */
 
 /* Errors of the workers: the first stays. Relaxed order would do, the threads are joined before it
  * is read. */
@@ -245,7 +257,8 @@ static void run_trial(void *argument, int index)
         .points = seed == 0 ? row->points : NULL,
         .points_max = SIM_POINTS,
     };
-    note_error(plan, auraio_sim_trial(&scenario, &row->subject->oracles[seed], &row->verdicts[seed]));
+    note_error(plan,
+               auraio_sim_trial(&scenario, &row->subject->oracles[seed], &row->verdicts[seed]));
 }
 
 static double lesser(double a, double b)
@@ -277,6 +290,7 @@ static void summarise(sim_row_t *row, int seeds)
         row->reached_ns = later(row->reached_ns, verdict->reached_ns);
         row->reached_completions = later(row->reached_completions, verdict->reached_completions);
         row->reaction_ns = later(row->reaction_ns, verdict->reaction_ns);
+        row->settled_ns = later(row->settled_ns, verdict->settled_ns);
         row->findings += verdict->finding_count;
     }
 }
@@ -291,12 +305,6 @@ static int add_rows(sim_plan_t *plan)
     return error;
 }
 
-static int failed(int error)
-{
-    fprintf(stderr, "auraio sim: the simulation failed: %s\n", strerror(-error));
-    return -1;
-}
-
 int sim_plan_run(sim_plan_t *plan)
 {
     const sim_options_t *options = plan->options;
@@ -304,12 +312,12 @@ int sim_plan_run(sim_plan_t *plan)
              ask_oracle, plan);
     int error = plan->error ? plan->error : add_rows(plan);
     if (error) /* -ERANGE has been explained */
-        return error == -ERANGE ? -1 : failed(error);
-    sim_work(plan->row_count * options->seeds, options->jobs, options->progress, "trials", run_trial,
-             plan);
+        return error == -ERANGE ? EXIT_FAILED : failed(error);
+    sim_work(plan->row_count * options->seeds, options->jobs, options->progress, "trials",
+             run_trial, plan);
     if (plan->error)
         return failed(plan->error);
     for (int i = 0; i < plan->row_count; i++)
         summarise(&plan->rows[i], options->seeds);
-    return 0;
+    return EXIT_OK;
 }

@@ -99,7 +99,8 @@ int sim_export_svg(const sim_plan_t *plan, const char *path)
     if (child > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return 0;
     if (child > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 127)
-        fputs("auraio sim: --svg needs gnuplot, which is not in PATH; install it (Debian: apt install "
+        fputs("auraio sim: --svg needs gnuplot, which is not in PATH; install it (Debian: apt "
+              "install "
               "gnuplot-nox), or use --chart or --csv\n",
               stderr);
     else

@@ -52,7 +52,8 @@ int sim_trace_record(const sim_plan_t *plan, const char *path)
     return error ? -1 : 0;
 }
 
-/* ---- replay ----------------------------------------------------------------------------------- */
+/* ---- replay -----------------------------------------------------------------------------------
+ */
 
 typedef struct replay {
     int limit;

@@ -78,8 +78,8 @@ static void print_group(const sim_plan_t *plan, const auraio_sim_policy_t *polic
     for (int i = 0; i < count; i++)
         values[i] = rows[i]->throughput;
     printf("\n%s, %s: %d devices: throughput at least %.3f, median %.3f; p99 ratio median %.2f",
-           policy->name, target ? "with a target" : "no target", count, least, median(values, count),
-           p99);
+           policy->name, target ? "with a target" : "no target", count, least,
+           median(values, count), p99);
     if (target)
         printf("; violations at most %.2f %%", 100 * violations);
     puts("\n  the worst by throughput:");

@@ -123,7 +123,8 @@ static void close_batch(adapt_state_t *state)
             adapt_cruise_move(state, state->base_limit);
         return;
     }
-    if (adapt_arm_merge_if_bursty(arm)) {
+    /* Batches of two devices scatter too: none are merged while a change may be under way. */
+    if (state->change.row == 0 && adapt_arm_merge_if_bursty(arm)) {
         adapt_pace_keep(state);
         state->change.row = 0;
         return;

@@ -57,8 +57,9 @@ bool adapt_change_in_batches(adapt_state_t *state)
 
     int needed =
         fabs(difference) > ADAPT_CHANGE_GROSS ? ADAPT_CHANGE_BATCHES_GROSS : ADAPT_CHANGE_BATCHES;
-    if (change->row < adapt_pace_batches(state, needed) ||
-        arm->last_ns - change->row_begin_ns < ADAPT_CHANGE_NS)
+    if (arm->pace_ns > ADAPT_PACE_LONG_NS && needed > ADAPT_PACED_ROW)
+        needed = ADAPT_PACED_ROW;
+    if (change->row < needed || arm->last_ns - change->row_begin_ns < ADAPT_CHANGE_NS)
         return false;
     adapt_change_search(state, difference);
     return true;
@@ -73,7 +74,8 @@ bool adapt_change_in_arm(adapt_state_t *state, adapt_estimate_t rate)
     double expected =
         change->known ? change->reference
                       : state->search.best - adapt_curve_deficit(&state->search, state->base_limit);
-    if (fabs(rate.mean - expected) <= ADAPT_CHANGE_ARM + 2 * rate.error)
+    double width = ADAPT_CHANGE_ARM + ADAPT_Z_STRICT * rate.error + change->spread;
+    if (fabs(rate.mean - expected) <= width)
         return false;
     adapt_change_search(state, rate.mean - expected);
     return true;

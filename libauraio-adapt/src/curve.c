@@ -78,6 +78,18 @@ double adapt_curve_knee(const adapt_search_t *search, double knee_share, double 
     return highest;
 }
 
+/* A limit below the knee that was measured too roughly to say so, or 0. */
+int adapt_curve_doubtful(const adapt_search_t *search, double knee_share)
+{
+    double wanted = search->best + log(knee_share);
+    for (int i = 0; i < search->count && search->nodes[i].fitted < wanted; i++) {
+        const adapt_node_t *node = &search->nodes[i];
+        if (!node->precise && node->rate.mean + ADAPT_Z_STEEP * node->rate.error > wanted)
+            return node->limit;
+    }
+    return 0;
+}
+
 /* Where depth no longer pays at a given elasticity: the best of ln(rate) - e ln(limit). */
 double adapt_curve_utility_peak(const adapt_search_t *search, double elasticity)
 {
@@ -110,19 +122,34 @@ double adapt_curve_target_limit(const adapt_search_t *search, double target_ns)
     return interpolate_limit(low, high, (log(ADAPT_TARGET_AIM * target_ns) - a) / (b - a));
 }
 
-/* ln of the best throughput over that at `limit`, at least 0. */
-double adapt_curve_deficit(const adapt_search_t *search, int limit)
+/* The curve at a limit: ln rate. Below the least node the rate falls with the limit. */
+static double rate_at(const adapt_search_t *search, double limit)
 {
     int at = 0;
     while (at < search->count - 1 && search->nodes[at].limit < limit)
         at++;
     const adapt_node_t *high = &search->nodes[at];
-    double fitted = high->fitted;
-    if (limit < high->limit) {
-        const adapt_node_t *low = at > 0 ? &search->nodes[at - 1] : high;
-        double distance = log((double)high->limit / limit);
-        double width = log((double)high->limit / low->limit);
-        fitted -= width > 0 ? distance / width * (high->fitted - low->fitted) : distance;
-    }
-    return adapt_max(search->best - fitted, 0);
+    if (limit >= high->limit)
+        return high->fitted;
+    double distance = log(high->limit / limit);
+    if (at == 0)
+        return high->fitted - distance;
+    const adapt_node_t *low = &search->nodes[at - 1];
+    double width = log((double)high->limit / low->limit);
+    return high->fitted - distance / width * (high->fitted - low->fitted);
+}
+
+/* Limits above `bound` violate the target: the best is what can be had below. */
+void adapt_curve_bound(adapt_search_t *search, double bound)
+{
+    double best = rate_at(search, bound);
+    for (int i = 0; i < search->count && search->nodes[i].limit <= bound; i++)
+        best = adapt_max(best, search->nodes[i].fitted);
+    search->best = adapt_min(best, search->best);
+}
+
+/* ln of the best throughput over that at `limit`, at least 0. */
+double adapt_curve_deficit(const adapt_search_t *search, int limit)
+{
+    return adapt_max(search->best - rate_at(search, limit), 0);
 }

@@ -16,7 +16,11 @@ void adapt_goal_set(adapt_state_t *state, int level)
 
     goal->level = level;
     goal->target_ns = has_target ? state->target_ns : 0;
-    goal->allowed = level == 0 ? ADAPT_ALLOWED : ADAPT_ALLOWED_LOOSE;
+    goal->allowed = level == 0
+                        ? ADAPT_ALLOWED
+                        : adapt_clamp(ADAPT_LOOSEN_FACTOR * goal->share,
+                                      ADAPT_LOOSEN_FACTOR * ADAPT_ALLOWED, ADAPT_ALLOWED_LOOSE);
+    goal->cap = 0;
     goal->percent = 100 - 100 * goal->allowed;
     goal->elasticity = has_target ? ADAPT_ELASTICITY_TARGET : ADAPT_ELASTICITY;
     goal->doubling_gain = has_target ? ADAPT_DOUBLING_GAIN_TARGET : ADAPT_DOUBLING_GAIN;
@@ -29,21 +33,26 @@ void adapt_goal_set(adapt_state_t *state, int level)
     }
 }
 
-/* One level down, on the evidence of the arm under measurement. */
-void adapt_goal_loosen(adapt_state_t *state)
+/* One level down: `share` of the completions exceed the target, and less depth doesn't help; nor
+ * shall more depth make it worse than at `cap` (0: no matter). */
+void adapt_goal_loosen(adapt_state_t *state, double share, int cap)
 {
     adapt_goal_t *goal = &state->goal;
     assert(goal->target_ns > 0);
-    double share = adapt_arm_exceedance(&state->arm).share;
     adapt_journal_add(state, AURAIO_ADAPT_CAUSE_EXOGENOUS, state->base_limit, state->base_limit, 0,
                       0);
-    adapt_goal_set(state, goal->level == 0 && share < ADAPT_ALLOWED_LOOSE ? 1 : 2);
+    goal->share = share;
+    adapt_goal_set(state,
+                   goal->level == 0 && share < ADAPT_ALLOWED_LOOSE / ADAPT_LOOSEN_FACTOR ? 1 : 2);
+    if (goal->level == 1)
+        goal->cap = cap;
     goal->since_ns = state->last_ns;
     if (goal->suspensions < ADAPT_RETRY_DOUBLINGS + 1)
         goal->suspensions++;
 }
 
-/* Try the full promise again when its time has come. Returns true when a new arm was started. */
+/* Ask again, when its time has come, whether depth makes the latency now. Returns true when a new
+ * arm was started. */
 bool adapt_goal_retry(adapt_state_t *state)
 {
     adapt_goal_t *goal = &state->goal;
@@ -53,16 +62,12 @@ bool adapt_goal_retry(adapt_state_t *state)
     if (state->last_ns - goal->since_ns <= ADAPT_RETRY_NS << (goal->suspensions - 1))
         return false;
 
-    bool was_suspended = goal->level == 2;
     adapt_journal_add(state, AURAIO_ADAPT_CAUSE_RETRY, state->base_limit, state->base_limit, 0, 0);
     adapt_goal_set(state, 0);
-    if (was_suspended) {
-        adapt_search_begin(state, state->base_limit);
-    } else {
-        adapt_target_begin(state);
-        state->mode = ADAPT_AT_TARGET;
-        adapt_cruise_move(state, state->base_limit);
-    }
+    adapt_target_begin(state);
+    state->target.retrying = true;
+    state->mode = ADAPT_AT_TARGET;
+    adapt_target_probe_deep(state, state->base_limit, goal->share);
     return true;
 }
 

@@ -29,6 +29,7 @@ void adapt_cruise_begin(adapt_state_t *state, int limit, adapt_mode_t mode)
     state->mode = mode;
     knee->wide_gap = ADAPT_WIDE_GAP;
     knee->since_wide = 0;
+    knee->bold = true;
     adapt_cruise_move(state, limit);
     knee->step = state->base_limit / 16 > 1 ? state->base_limit / 16 : 1;
 }
@@ -70,7 +71,8 @@ static int limit_above(const adapt_state_t *state)
 
 static int limit_below(const adapt_state_t *state)
 {
-    int step = state->base_limit / ADAPT_PROBE_DOWN_DIVISOR;
+    int step = state->base_limit /
+               (state->knee.bold ? ADAPT_PROBE_BOLD_DIVISOR : ADAPT_PROBE_DOWN_DIVISOR);
     return adapt_clamp_limit(state, state->base_limit - (step > 1 ? step : 1));
 }
 
@@ -109,15 +111,33 @@ static double paired_error(const adapt_paired_t *paired)
                               : 1;
 }
 
+/* What the base limit lacks of the best, and its error: what the curve said, and what the gain
+ * above leaves room for, weighted by their errors. The elasticity of a saturating device falls with
+ * depth, so all that lies above is some three times the gain of a quarter more; that rule has an
+ * error of its own. */
+static adapt_estimate_t deficit_of(const adapt_state_t *state)
+{
+    const adapt_knee_t *knee = &state->knee;
+    adapt_estimate_t curve = {.mean = knee->deficit, .error = state->search.best_error};
+    if (knee->up.cycles < 2 || curve.error <= 0)
+        return curve;
+    double room = ADAPT_GAIN_BEYOND * adapt_max(paired_mean(&knee->up), 0);
+    double room_error = hypot(ADAPT_GAIN_BEYOND * paired_error(&knee->up), ADAPT_GAIN_BEYOND_ERROR);
+    double a = 1 / (curve.error * curve.error), b = 1 / (room_error * room_error);
+    return (adapt_estimate_t){.mean = (a * curve.mean + b * room) / (a + b),
+                              .error = 1 / sqrt(a + b)};
+}
+
 /* Whether it is known that less depth would lose too much. */
 static bool is_settled(const adapt_state_t *state)
 {
     const adapt_knee_t *knee = &state->knee;
     if (limit_below(state) >= state->base_limit)
         return true;
-    double deficit = knee->deficit - paired_mean(&knee->down);
-    double error = hypot(paired_error(&knee->down), state->search.best_error);
-    return knee->down.cycles >= 2 && deficit - error > knee->deficit_allowed;
+    adapt_estimate_t deficit = deficit_of(state);
+    double missing = deficit.mean - paired_mean(&knee->down);
+    double error = hypot(paired_error(&knee->down), deficit.error);
+    return knee->down.cycles >= 2 && missing - error > knee->deficit_allowed;
 }
 
 static void search_here(adapt_state_t *state, double gain, double error)
@@ -160,13 +180,19 @@ static bool surplus_below(adapt_state_t *state)
     if (knee->down.cycles < 2 || below >= state->base_limit)
         return false;
     double gain = paired_mean(&knee->down), error = paired_error(&knee->down);
-    double deficit = adapt_max(knee->deficit - gain, 0);
-    if (deficit + ADAPT_Z_DOWN * hypot(error, state->search.best_error) >= knee->deficit_allowed)
+    adapt_estimate_t deficit = deficit_of(state);
+    double missing = adapt_max(deficit.mean - gain, 0);
+    if (missing + ADAPT_Z_DOWN * hypot(error, deficit.error) >= knee->deficit_allowed) {
+        if (knee->bold && is_settled(state)) {
+            knee->bold = false;
+            knee->down = (adapt_paired_t){.cycles = 0};
+        }
         return false;
+    }
     adapt_journal_add(state, AURAIO_ADAPT_CAUSE_SURPLUS, state->base_limit, below, gain, error);
     knee->step = 1;
     adapt_cruise_move(state, below);
-    knee->deficit = deficit;
+    knee->deficit = missing;
     return true;
 }
 
@@ -228,7 +254,8 @@ static adapt_probe_t next_probe(adapt_state_t *state, double p99_ns, double shar
     int gap_max = settled ? ADAPT_PROBE_GAP_MAX : ADAPT_PROBE_GAP_UNSETTLED;
     if (knee->turn >= ADAPT_PROBE_TURN && knee->gap < gap_max)
         knee->gap *= 2;
-    bool prefer_up = ++knee->turn % (settled ? 2 : ADAPT_PROBE_TURN) == 1;
+    bool first_of_turn = ++knee->turn % ADAPT_PROBE_TURN == 1;
+    bool prefer_up = settled ? !first_of_turn : first_of_turn;
     if (can_up && (prefer_up || !can_down))
         return ADAPT_PROBE_UP;
     return can_down ? ADAPT_PROBE_DOWN : ADAPT_PROBE_NONE;
@@ -265,7 +292,8 @@ static bool arm_is_complete(const adapt_state_t *state)
     bool enough = arm->samples >= ADAPT_TARGET_SAMPLES_FULL ||
                   arm->last_ns - arm->begin_ns > ADAPT_TARGET_ARM_NS;
     bool clean = state->mode == ADAPT_AT_TARGET && arm->over == 0;
-    return state->limit != state->base_limit || enough || clean;
+    bool far = adapt_arm_percentile_ns(state) < ADAPT_TAIL_FAR * (double)state->goal.target_ns;
+    return state->limit != state->base_limit || enough || clean || far;
 }
 
 /* A batch was stored while cruising. */
@@ -273,11 +301,15 @@ void adapt_cruise_evaluate(adapt_state_t *state)
 {
     adapt_knee_t *knee = &state->knee;
     const adapt_arm_t *arm = &state->arm;
+    if (knee->probe == ADAPT_PROBE_DEEP) {
+        adapt_target_judge_deep(state);
+        return;
+    }
     if (state->goal.target_ns > 0 && adapt_target_violated(state))
         return;
     if (adapt_change_in_batches(state))
         return;
-    int batches_min = knee->probe == ADAPT_PROBE_WIDE ? ADAPT_PACED_BATCHES : 6;
+    int batches_min = knee->probe != ADAPT_PROBE_NONE ? ADAPT_PACED_BATCHES : 6;
     if (arm->count < adapt_pace_batches(state, batches_min) || !arm_is_complete(state))
         return;
 
@@ -300,7 +332,7 @@ void adapt_cruise_evaluate(adapt_state_t *state)
     double share = arm->samples > 0 ? (double)arm->over / (double)arm->samples : 0;
     if (state->mode == ADAPT_AT_TARGET) {
         if (!adapt_target_leave(state, p99_ns, share))
-            adapt_target_cruise(state, p99_ns, share);
+            adapt_target_cruise(state, rate, p99_ns, share);
         return;
     }
     if (knee->probed_kind != ADAPT_PROBE_NONE && knee->have_base && judge_probe(state, rate))

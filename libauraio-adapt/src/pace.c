@@ -48,12 +48,14 @@ void adapt_pace_keep(adapt_state_t *state)
  * next stall. */
 void adapt_pace_fade(adapt_state_t *state, adapt_estimate_t rate)
 {
-    if (rate.spread < ADAPT_SCATTER_MAX)
+    if (rate.spread < ADAPT_PACE_CALM)
         state->pace.pace_ns = (int64_t)((double)state->pace.pace_ns * ADAPT_PACE_FADE);
 }
 
 /* How many batches do where `batches` would without a pace. */
 int adapt_pace_batches(const adapt_state_t *state, int batches)
 {
-    return state->arm.pace_ns > 0 && batches > ADAPT_PACED_BATCHES ? ADAPT_PACED_BATCHES : batches;
+    return state->arm.pace_ns > ADAPT_PACE_LONG_NS && batches > ADAPT_PACED_BATCHES
+               ? ADAPT_PACED_BATCHES
+               : batches;
 }

@@ -78,6 +78,10 @@ static void cruise(adapt_state_t *state, int limit, adapt_mode_t mode)
     if (state->goal.level == 2)
         state->knee.deficit_allowed = adapt_max(deficit, ADAPT_DEFICIT);
     adapt_cruise_begin(state, limit, mode);
+    state->target.debt = state->target.debt_mark = 0;
+    for (int i = state->search.count - 1; i >= 0 && state->search.nodes[i].limit > limit; i--)
+        if (state->search.nodes[i].violating)
+            state->target.violated_limit = state->search.nodes[i].limit;
 }
 
 static void choose(adapt_state_t *state)
@@ -85,19 +89,24 @@ static void choose(adapt_state_t *state)
     adapt_search_t *search = &state->search;
     const adapt_goal_t *goal = &state->goal;
     adapt_curve_fit(search);
+    double bound =
+        goal->target_ns > 0 ? adapt_curve_target_limit(search, (double)goal->target_ns) : INFINITY;
+    if (bound < search->nodes[search->count - 1].limit)
+        adapt_curve_bound(search, adapt_max(bound, state->min_limit));
     double lowest = 0;
     double highest = adapt_curve_knee(search, goal->knee_share, &lowest);
     if (goal->level == 2)
         lowest = highest = adapt_curve_utility_peak(search, goal->elasticity);
-    double bound =
-        goal->target_ns > 0 ? adapt_curve_target_limit(search, (double)goal->target_ns) : INFINITY;
-    if (bound < highest) {
+    if (bound <= highest * ADAPT_REFINE_RATIO) {
         cruise(state, adapt_clamp_limit(state, nearest_int(bound)), ADAPT_AT_TARGET);
         return;
     }
     int middle = adapt_clamp_limit(state, nearest_int(sqrt(lowest * highest)));
-    if (highest > lowest * ADAPT_REFINE_RATIO && search->refinements < ADAPT_REFINE_MAX &&
-        !is_measured(search, middle)) {
+    int doubtful = adapt_curve_doubtful(search, goal->knee_share);
+    if (doubtful > 0)
+        middle = doubtful;
+    if ((doubtful > 0 || highest > lowest * ADAPT_REFINE_RATIO) &&
+        search->refinements < ADAPT_REFINE_MAX && (doubtful > 0 || !is_measured(search, middle))) {
         search->refinements++;
         search->direction = ADAPT_REFINE;
         state->base_limit = middle;
@@ -137,6 +146,9 @@ static verdict_t judge_up(const adapt_state_t *state, adapt_estimate_t rate, dou
     if (violating)
         return STOP;
     if (gain - ADAPT_Z * error > ADAPT_DOUBLING_STEEP)
+        return CONTINUE;
+    if (gain - ADAPT_Z_STEEP * error > wanted &&
+        arm->last_ns - arm->begin_ns > ADAPT_SEARCH_NS_STRONG)
         return CONTINUE;
     if (!is_precise(arm, rate.error))
         return UNDECIDED;
@@ -178,8 +190,9 @@ static verdict_t judge_down(const adapt_state_t *state, adapt_estimate_t rate, d
 static verdict_t judge_refined(const adapt_state_t *state, adapt_estimate_t rate, bool violating)
 {
     const adapt_arm_t *arm = &state->arm;
-    bool measured = arm->closed >= adapt_pace_batches(state, ADAPT_SEARCH_BATCHES_MIN) &&
-                    is_precise(arm, rate.error);
+    int64_t time_ns = arm->last_ns - arm->begin_ns;
+    bool precise = rate.error < ADAPT_REFINE_ERROR || time_ns > ADAPT_REFINE_NS;
+    bool measured = arm->closed >= adapt_pace_batches(state, ADAPT_SEARCH_BATCHES_MIN) && precise;
     return violating || measured ? STOP : UNDECIDED;
 }
 
@@ -196,6 +209,9 @@ static verdict_t judge(const adapt_state_t *state, adapt_estimate_t rate, bool v
     /* To say that the target is kept takes more samples than to say that it is not. */
     if (state->goal.target_ns > 0 && !violating) {
         int64_t samples = state->arm.samples;
+        double slowest_ns = (double)auraio_hist_percentile(&state->arm.hist, 100);
+        if (slowest_ns < ADAPT_TAIL_FAR * (double)state->goal.target_ns)
+            return verdict;
         if (samples < ADAPT_TAIL_SAMPLES_CLEAN ||
             (state->arm.over > 0 && samples < ADAPT_TAIL_SAMPLES))
             return UNDECIDED;
@@ -303,6 +319,7 @@ void adapt_search_evaluate(adapt_state_t *state)
         .limit = state->limit,
         .violating =
             has_target && (violating || exceedance.share - exceedance.error > state->goal.allowed),
+        .precise = is_precise(arm, rate.error),
         .rate = rate,
         .p99_ns = adapt_arm_percentile_ns(state),
         .exceedance = exceedance,
@@ -313,7 +330,7 @@ void adapt_search_evaluate(adapt_state_t *state)
     if (search->count == 1)
         search->first = search->anchor = node;
     if (latency_is_exogenous(search, &node)) {
-        adapt_goal_loosen(state);
+        adapt_goal_loosen(state, node.exceedance.share, 0);
         adapt_search_begin(state, search->nodes[search->count - 1].limit);
         return;
     }

@@ -104,6 +104,7 @@ void adapt_cost_adopt(adapt_cost_t *cost, const adapt_arm_t *arm);
 typedef struct adapt_node {
     int limit;
     bool violating;
+    bool precise; /* measured as well as it can be: others were only good enough to go on */
     adapt_estimate_t rate;
     double fitted; /* rate.mean, with noise around a plateau pooled */
     double p99_ns;
@@ -134,7 +135,8 @@ typedef enum adapt_probe {
     ADAPT_PROBE_NONE,
     ADAPT_PROBE_UP,
     ADAPT_PROBE_DOWN,
-    ADAPT_PROBE_WIDE
+    ADAPT_PROBE_WIDE,
+    ADAPT_PROBE_DEEP, /* far below, to see whether depth is what makes the latency */
 } adapt_probe_t;
 
 /* Differences of probe and base, fading. Every pair counts the same: its own error is too uncertain
@@ -156,6 +158,7 @@ typedef struct adapt_knee {
     adapt_paired_t up, down;
     int turn;          /* probes made */
     int gap, gap_left; /* base arms between probes */
+    bool bold;         /* probes below go to half: a search that went too far shows at once */
     bool repeat_up;    /* the last probe above was promising: look again at once */
     int wide_gap;      /* completions between wide probes, in limits */
     int64_t since_wide;
@@ -167,13 +170,18 @@ typedef struct adapt_knee {
 /* ---- target */
 
 typedef struct adapt_target {
-    double debt; /* completions over the target beyond the budget */
-    int ceiling; /* a limit that violated: stay below */
-    int hold;    /* arms until the next increase */
+    double debt;      /* completions over the target beyond the budget */
+    double debt_mark; /* of it, what decreases were made for already, and what probes left */
+    int ceiling;      /* a limit that violated: stay below */
+    int hold;         /* arms until it is lifted */
     int hold_length;
-    int violated_limit; /* where the present row of decreases began */
+    int good_limit;     /* the last limit seen to keep the target */
+    int paid_limit;     /* where increases were last seen to bring throughput, */
+    double paid_rate;   /* and how much there was */
+    int violated_limit; /* where the newest violation was */
     double violated_share;
-    double violated_p99_ns;
+    bool depth_matters; /* a deep probe showed it */
+    bool retrying;      /* the deep probe decides whether a suspended target is taken up */
     /* latency while the application is the bottleneck */
     int64_t free_samples, free_over;
     int free_peak; /* operations in flight when it was violated, at most */
@@ -215,6 +223,8 @@ typedef struct adapt_goal {
     double deficit_allowed;
     int suspensions;
     int64_t since_ns;
+    double share; /* over the target when it was last loosened */
+    int cap;      /* level 1: no more depth than this; 0: any */
 } adapt_goal_t;
 
 /* ---- journal */
@@ -255,9 +265,10 @@ _Static_assert(sizeof(adapt_state_t) <= AURAIO_ADAPT_STATE_BYTES,
 
 static inline int adapt_clamp_limit(const adapt_state_t *state, int limit)
 {
-    if (limit < state->min_limit)
-        return state->min_limit;
-    return limit < state->max_limit ? limit : state->max_limit;
+    int highest = state->goal.cap > 0 ? state->goal.cap : state->max_limit;
+    if (limit > highest)
+        limit = highest;
+    return limit < state->min_limit ? state->min_limit : limit;
 }
 
 static inline double adapt_max(double a, double b)
@@ -282,9 +293,11 @@ void adapt_start_arm(adapt_state_t *state, int limit, int batch_size);
 
 void adapt_search_begin(adapt_state_t *state, int from);
 void adapt_search_evaluate(adapt_state_t *state);
+void adapt_curve_bound(adapt_search_t *search, double bound);
 double adapt_curve_deficit(const adapt_search_t *search, int limit);
 void adapt_search_begin_down(adapt_state_t *state, int from);
 double adapt_curve_knee(const adapt_search_t *search, double knee_share, double *ret_lowest);
+int adapt_curve_doubtful(const adapt_search_t *search, double knee_share);
 void adapt_curve_fit(adapt_search_t *search);
 double adapt_curve_utility_peak(const adapt_search_t *search, double elasticity);
 double adapt_curve_target_limit(const adapt_search_t *search, double target_ns);
@@ -297,9 +310,11 @@ void adapt_cruise_evaluate(adapt_state_t *state);
 void adapt_increase(adapt_state_t *state, int highest, auraio_adapt_cause_t cause);
 
 void adapt_target_begin(adapt_state_t *state);
+void adapt_target_probe_deep(adapt_state_t *state, int from, double share);
+void adapt_target_judge_deep(adapt_state_t *state);
 void adapt_target_count(adapt_state_t *state, int64_t samples, int64_t over);
 bool adapt_target_violated(adapt_state_t *state);
-void adapt_target_cruise(adapt_state_t *state, double p99_ns, double share);
+void adapt_target_cruise(adapt_state_t *state, adapt_estimate_t rate, double p99_ns, double share);
 bool adapt_target_leave(adapt_state_t *state, double p99_ns, double share);
 double adapt_target_debt_cap(const adapt_state_t *state);
 bool adapt_target_free_batch(adapt_state_t *state);
@@ -316,7 +331,7 @@ int adapt_pace_batches(const adapt_state_t *state, int batches);
 void adapt_change_learn(adapt_state_t *state, adapt_estimate_t rate);
 
 void adapt_goal_set(adapt_state_t *state, int level);
-void adapt_goal_loosen(adapt_state_t *state);
+void adapt_goal_loosen(adapt_state_t *state, double share, int cap);
 bool adapt_goal_retry(adapt_state_t *state);
 void adapt_goal_restore(adapt_state_t *state, double change);
 

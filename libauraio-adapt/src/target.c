@@ -1,11 +1,13 @@
 /* Cruise at a latency target: as much depth as the promise allows.
  *
  * A debt account grows with every completion over the target and shrinks by the budget with every
- * completion: it sees small violations that no single arm proves. Decreases are multiplicative and
- * proportionate to the violation; each leaves a ceiling and a hold (arms without an increase) that
- * doubles while violations repeat. Increases are additive, under the ceiling, and only when neither
- * the arm nor the account speaks against. While the application is the bottleneck throughput says
- * nothing, but latency still does: then a violation lowers the limit below what was in flight. */
+ * completion: it sees small violations that no single arm proves, and what a violation cost is
+ * repaid before depth is increased again. Decreases are multiplicative and proportionate to the
+ * violation, but not below the limit that was last seen to keep the target; each leaves a ceiling
+ * that stays the longer the more violations repeat. Increases are additive, under the ceiling, and
+ * only when neither the arm nor the account speaks against. While the application is the bottleneck
+ * throughput says nothing, but latency still does: then a violation lowers the limit below what was
+ * in flight. */
 #include "state.h"
 
 #include <assert.h>
@@ -21,13 +23,29 @@ void adapt_target_begin(adapt_state_t *state)
     state->target = (adapt_target_t){.hold_length = 1};
 }
 
-/* Completions, whether they are evidence of throughput or not. */
+/* Completions, whether they are evidence of throughput or not. What probes and older limits make is
+ * owed too, but it is no evidence against the base limit. */
 void adapt_target_count(adapt_state_t *state, int64_t samples, int64_t over)
 {
     adapt_target_t *target = &state->target;
     double cap = adapt_target_debt_cap(state);
-    target->debt += (double)over - ADAPT_BUDGET * state->goal.allowed * (double)samples;
-    target->debt = adapt_clamp(target->debt, -cap, 4 * cap);
+    double owed = (double)over - ADAPT_BUDGET * state->goal.allowed * (double)samples;
+    bool of_base = state->limit == state->base_limit && state->settle_left == 0;
+    target->debt += owed;
+    if (!of_base && owed > 0)
+        target->debt_mark += owed;
+    target->debt_mark = adapt_min(target->debt_mark, ADAPT_DEBT_MAX * cap);
+    target->debt = adapt_clamp(target->debt, -cap, target->debt_mark + ADAPT_DEBT_MAX * cap);
+    if (target->debt < target->debt_mark)
+        target->debt_mark = adapt_max(target->debt, 0);
+}
+
+/* What is owed so far was acted upon. */
+static void mark_debt(adapt_state_t *state)
+{
+    adapt_target_t *target = &state->target;
+    target->debt = adapt_min(target->debt, ADAPT_DEBT_MAX * adapt_target_debt_cap(state));
+    target->debt_mark = adapt_max(target->debt, 0);
 }
 
 static void hold_below(adapt_target_t *target, int violating_limit)
@@ -38,56 +56,100 @@ static void hold_below(adapt_target_t *target, int violating_limit)
         target->hold_length *= 2;
 }
 
-/* Decreases since the row began did not help: depth fell to an eighth, or to the floor, and the
- * exceedance stayed. */
-static bool decreasing_is_pointless(const adapt_state_t *state, int limit,
-                                    adapt_share_estimate_t exceedance, double p99_ns)
-{
-    const adapt_target_t *target = &state->target;
-    if (limit <= state->min_limit)
-        return state->arm.samples >= ADAPT_TARGET_SAMPLES;
-    return limit * 8 <= target->violated_limit && state->arm.count >= ADAPT_TARGET_BATCHES &&
-           p99_ns > 0.7 * target->violated_p99_ns &&
-           exceedance.share - exceedance.error > 0.5 * target->violated_share;
-}
-
-/* Decrease to `factor` of `old_limit`, which is the base limit, or what of it was used. */
-static void decrease(adapt_state_t *state, int old_limit, double factor,
-                     adapt_share_estimate_t exceedance, auraio_adapt_cause_t cause)
+/* Set the base limit to `factor` of `old_limit`. */
+static void lower(adapt_state_t *state, int old_limit, double factor, double share,
+                  auraio_adapt_cause_t cause)
 {
     adapt_target_t *target = &state->target;
-    double p99_ns = adapt_arm_percentile_ns(state);
     assert(factor > 0 && factor < 1);
-
-    if (target->violated_limit == 0) {
+    if (target->violated_limit < old_limit)
         target->violated_limit = old_limit;
-        target->violated_share = exceedance.share;
-        target->violated_p99_ns = p99_ns;
-    }
-    if (decreasing_is_pointless(state, old_limit, exceedance, p99_ns)) {
-        int from = target->violated_limit;
-        adapt_goal_loosen(state);
-        if (state->goal.level == 2) {
-            adapt_search_begin(state, old_limit);
-            return;
-        }
-        adapt_target_begin(state);
-        state->mode = ADAPT_AT_TARGET;
-        adapt_cruise_move(state, from);
-        return;
-    }
-
     int limit = (int)(old_limit * factor + 0.5);
+    if (target->good_limit < old_limit && limit < target->good_limit)
+        limit = target->good_limit;
+    else if (target->good_limit >= old_limit)
+        target->good_limit = 0;
     limit = adapt_clamp_limit(state, limit < old_limit ? limit : old_limit - 1);
     adapt_journal_add(state, cause, state->base_limit, limit, 0, 0);
-    /* A debt was paid slowly and is repaid slowly: the account itself says when to increase again.
-     */
-    if (cause != AURAIO_ADAPT_CAUSE_DEBT)
+    /* A small violation is repaid, and the account says when to increase again; a large one is not
+     * to be repeated soon. */
+    if (share > ADAPT_VIOLATION_LARGE * state->goal.allowed)
         hold_below(target, old_limit);
-    target->debt = 0;
+    mark_debt(state);
     state->knee.step = 1;
     state->mode = ADAPT_AT_TARGET;
     adapt_cruise_move(state, limit);
+}
+
+/* Look far below `from`, where `share` of the completions exceed the target, to see whether depth
+ * is what makes the latency. */
+void adapt_target_probe_deep(adapt_state_t *state, int from, double share)
+{
+    state->target.violated_limit = from;
+    state->target.violated_share =
+        share < ADAPT_VIOLATION_LARGE * state->goal.allowed ? state->goal.allowed : share;
+    state->knee.probe = ADAPT_PROBE_DEEP;
+    int limit = adapt_clamp_limit(state, from / ADAPT_DEEP_DIVISOR);
+    adapt_start_arm(state, limit, adapt_batch_size_for(limit));
+}
+
+/* The deep probe, after each batch. */
+void adapt_target_judge_deep(adapt_state_t *state)
+{
+    adapt_target_t *target = &state->target;
+    const adapt_arm_t *arm = &state->arm;
+    int from = target->violated_limit;
+    bool is_slow = arm->last_ns - arm->begin_ns > ADAPT_DEEP_NS;
+    if ((double)arm->samples * target->violated_share < ADAPT_DEEP_EXPECTED && !is_slow)
+        return;
+
+    double share = (double)arm->over / (double)arm->samples;
+    state->knee.probe = ADAPT_PROBE_NONE;
+    if (is_slow || share < ADAPT_DEEP_SHARE * target->violated_share) {
+        target->depth_matters = true;
+        if (target->retrying)
+            adapt_search_begin(state, state->limit);
+        else
+            lower(state, state->base_limit, ADAPT_CUT_DEBT, target->violated_share,
+                  AURAIO_ADAPT_CAUSE_VIOLATION);
+        return;
+    }
+    adapt_goal_loosen(state, share, from);
+    if (state->goal.level == 2) {
+        adapt_search_begin(state, from);
+        return;
+    }
+    adapt_target_begin(state);
+    state->mode = ADAPT_AT_TARGET;
+    adapt_cruise_move(state, from);
+}
+
+/* Whether to doubt that less depth helps: still violating at half of where it began, or at the
+ * least depth there is. */
+static bool is_doubtful(const adapt_state_t *state, int limit)
+{
+    const adapt_target_t *target = &state->target;
+    if (limit <= state->min_limit)
+        return true;
+    return !target->depth_matters && target->violated_limit >= 2 * limit;
+}
+
+/* A violation at `old_limit`, which is the base limit, or what of it was used: decrease, or find
+ * out whether that helps. */
+static void decrease(adapt_state_t *state, int old_limit, double factor,
+                     adapt_share_estimate_t exceedance, auraio_adapt_cause_t cause)
+{
+    if (!is_doubtful(state, old_limit)) {
+        lower(state, old_limit, factor, exceedance.share, cause);
+        return;
+    }
+    double share = adapt_max(exceedance.share, state->goal.allowed);
+    if (old_limit > state->min_limit) {
+        adapt_target_probe_deep(state, state->target.violated_limit, share);
+        return;
+    }
+    adapt_goal_loosen(state, share, 0);
+    adapt_search_begin(state, old_limit);
 }
 
 static bool probe_violated(adapt_state_t *state, adapt_share_estimate_t exceedance)
@@ -118,7 +180,8 @@ bool adapt_target_violated(adapt_state_t *state)
         decrease(state, state->base_limit, factor, exceedance, AURAIO_ADAPT_CAUSE_VIOLATION);
         return true;
     }
-    if (arm->count >= 2 && state->target.debt > adapt_target_debt_cap(state)) {
+    if (arm->count >= 2 &&
+        state->target.debt - state->target.debt_mark > adapt_target_debt_cap(state)) {
         decrease(state, state->base_limit, ADAPT_CUT_DEBT, exceedance, AURAIO_ADAPT_CAUSE_DEBT);
         return true;
     }
@@ -176,39 +239,49 @@ bool adapt_target_leave(adapt_state_t *state, double p99_ns, double share)
     return true;
 }
 
+/* Whether the increases since the last look brought throughput: looked at with every quarter more.
+ * Where they don't the knee is in charge, though the target would allow more. */
+static bool increase_paid(adapt_target_t *target, int limit, adapt_estimate_t rate)
+{
+    if (target->paid_limit > 0 && limit > target->paid_limit && 4 * limit < 5 * target->paid_limit)
+        return true;
+    double distance = target->paid_limit > 0 ? log((double)limit / target->paid_limit) : 0;
+    bool paid = distance <= 0 || rate.mean - target->paid_rate > ADAPT_ELASTICITY_PAID * distance;
+    target->paid_limit = limit;
+    target->paid_rate = rate.mean;
+    return paid;
+}
+
 /* A full arm at the target: increase, or stay for another arm. */
-void adapt_target_cruise(adapt_state_t *state, double p99_ns, double share)
+void adapt_target_cruise(adapt_state_t *state, adapt_estimate_t rate, double p99_ns, double share)
 {
     adapt_target_t *target = &state->target;
     const adapt_goal_t *goal = &state->goal;
     double cap = adapt_target_debt_cap(state), target_ns = (double)goal->target_ns;
     int base = state->base_limit;
 
-    if (target->hold > 0) {
-        if (p99_ns < 0.4 * target_ns && target->debt <= -0.9 * cap)
-            target->hold = target->hold_length = 1;
-        if (--target->hold == 0)
-            target->ceiling = 0;
+    if (target->hold > 0 && --target->hold == 0)
+        target->ceiling = 0;
+    if (share < goal->allowed)
+        target->good_limit = base;
+    int highest = target->ceiling > 0 ? (int)(target->ceiling * ADAPT_CEILING) : state->max_limit;
+    bool calm = share < ADAPT_CALM * goal->allowed && target->debt <= -ADAPT_CALM_DEBT * cap;
+    if (!calm || base >= highest) {
         adapt_start_arm(state, base, adapt_batch_size_for(base));
         return;
     }
-    bool calm = share < ADAPT_CALM * goal->allowed && target->debt <= -0.3 * cap;
-    if (!calm) {
-        adapt_start_arm(state, base, adapt_batch_size_for(base));
-        return;
-    }
-    /* Where throughput has nothing to gain the knee is in charge. */
-    if (state->search.count > 0 && state->change.known &&
-        adapt_curve_deficit(&state->search, base) < goal->deficit_allowed / 2) {
+    if (!increase_paid(target, base, rate)) {
         adapt_target_begin(state);
         state->mode = ADAPT_AT_KNEE;
-        adapt_cruise_move(state, base);
+        adapt_cruise_begin(state, base, ADAPT_AT_KNEE);
         return;
     }
-    if (p99_ns < 0.6 * target_ns && state->knee.step < base / 4)
+    bool near_violation = target->violated_limit > 0 && 5 * base > 4 * target->violated_limit;
+    if (near_violation && state->knee.step > base / 32)
+        state->knee.step = base >= 32 ? base / 32 : 1;
+    else if (p99_ns < 0.6 * target_ns && state->knee.step < base / 4)
         state->knee.step = base / 4;
-    target->violated_limit = 0;
-    adapt_increase(state,
-                   target->ceiling > 0 ? (int)(target->ceiling * ADAPT_CEILING) : state->max_limit,
-                   AURAIO_ADAPT_CAUSE_HEADROOM);
+    if (base >= target->violated_limit)
+        target->violated_limit = 0;
+    adapt_increase(state, highest, AURAIO_ADAPT_CAUSE_HEADROOM);
 }

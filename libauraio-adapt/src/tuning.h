@@ -42,11 +42,17 @@
 #define ADAPT_STALL_FACTOR 10.0
 #define ADAPT_STALL_SHARE 0.25
 #define ADAPT_PACE_MAX_NS 250000000.0
-/* Batches of an arm that follows a pace: each is a whole burst, and bursts resemble each other. */
+/* Batches of an arm that follows a pace as long as this: each is a whole burst, and bursts resemble
+ * each other. */
+#define ADAPT_PACE_LONG_NS INT64_C(20000000)
 #define ADAPT_PACED_BATCHES 4
-#define ADAPT_PACE_FADE 0.9
+#define ADAPT_PACE_FADE 0.97
+/* ... when batches scatter less than this. */
+#define ADAPT_PACE_CALM 0.1
 /* The batches in which a device changed scatter too: what they taught is mostly forgotten. */
 #define ADAPT_PACE_DISTRUST 4
+/* ... and of a row that may be a change. */
+#define ADAPT_PACED_ROW 6
 
 /* ---- comparisons */
 
@@ -78,7 +84,7 @@
 #define ADAPT_DEFICIT_TARGET 0.0202
 /* Nodes that fall with depth by less than this many errors are noise around a plateau: they are
  * pooled. */
-#define ADAPT_POOL_Z 2.5
+#define ADAPT_POOL_Z 3.5
 /* Where an arm takes longer than this, the first doubling that fails ends the way up; wide probes
  * look beyond it later. */
 #define ADAPT_PLATEAU_NS INT64_C(500000000)
@@ -92,14 +98,22 @@
  */
 #define ADAPT_TAIL_SAMPLES_CLEAN 150
 #define ADAPT_TAIL_SAMPLES 400
+/* ... but an arm whose slowest completion took less than this share of the target needn't wait for
+ * its tail. */
+#define ADAPT_TAIL_FAR 0.6
 /* Before a doubling is called failed, and for the limit chosen: this error, or this much time. What
  * is fast can be known well. */
 #define ADAPT_SEARCH_ERROR 0.012
 #define ADAPT_SEARCH_NS INT64_C(100000000)
 /* ... but not in less time than this: other users of the device come and go in milliseconds. */
 #define ADAPT_SEARCH_NS_MIN INT64_C(20000000)
+/* Three errors above what is wanted are believed after a neighbour's burst. */
+#define ADAPT_SEARCH_NS_STRONG INT64_C(5000000)
 /* A doubling that gains more than half of what it could is believed at once. */
 #define ADAPT_DOUBLING_STEEP 0.35
+/* The limit chosen is measured better, for on a flat curve a small error is much depth. */
+#define ADAPT_REFINE_ERROR 0.006
+#define ADAPT_REFINE_NS INT64_C(250000000)
 /* The knee is known when its bounds are within this factor. */
 #define ADAPT_REFINE_RATIO 1.15
 #define ADAPT_REFINE_MAX 4
@@ -118,6 +132,7 @@
 /* Probes: a quarter above, a fifth below: small enough to harm nobody, large enough to show. */
 #define ADAPT_PROBE_UP_DIVISOR 4
 #define ADAPT_PROBE_DOWN_DIVISOR 5
+#define ADAPT_PROBE_BOLD_DIVISOR 2
 /* Evidence of probes fades: about ten cycles count. */
 #define ADAPT_PROBE_DECAY 0.9
 #define ADAPT_PROBE_GAP_MAX 16
@@ -128,12 +143,15 @@
 #define ADAPT_WIDE_GAP_MAX 20000
 /* A quarter more depth that gains this share of what may be missing: the rest lies beyond it. */
 #define ADAPT_GAIN_SHARE 0.5
+#define ADAPT_GAIN_BEYOND 3.0
+#define ADAPT_GAIN_BEYOND_ERROR 0.03
 #define ADAPT_KNEE_BATCHES 12
 /* An arm goes on until it is known this well, or for ADAPT_SEARCH_NS. */
 #define ADAPT_KNEE_ERROR 0.015
 /* While it isn't settled whether less depth would do, probes stay this frequent. */
 #define ADAPT_PROBE_GAP_UNSETTLED 2
-/* One probe in so many looks above: those below cost no latency. */
+/* While it isn't settled one probe in so many looks above: those below cost no latency. Then one in
+ * so many looks below: those above cost no throughput. */
 #define ADAPT_PROBE_TURN 4
 
 /* ---- cruise at a target */
@@ -143,6 +161,11 @@
 #define ADAPT_BUDGET 0.85
 /* Exceedances of a lightly loaded device come in bursts: the binomial error times this. */
 #define ADAPT_FREE_CLUSTER 2.0
+/* Debt is remembered up to this many caps. */
+#define ADAPT_DEBT_MAX 2.0
+/* A small violation is asked after with every batch, for ever: three sigma. What it misses the debt
+ * account sees. */
+#define ADAPT_Z_VIOLATION 3.0
 #define ADAPT_TARGET_BATCHES 8
 #define ADAPT_TARGET_SAMPLES 300
 #define ADAPT_TARGET_SAMPLES_FULL 2000
@@ -152,15 +175,21 @@
 #define ADAPT_GROSS_FACTOR 5.0
 #define ADAPT_GROSS_MAX 0.4
 #define ADAPT_HALF_OVER 0.5
+/* A share over the target that is more than this many times what is allowed leaves a ceiling. */
+#define ADAPT_VIOLATION_LARGE 3.0
 #define ADAPT_CUT_HALF 0.5
 #define ADAPT_CUT_GROSS 0.7
 #define ADAPT_CUT_DEBT 0.9
 #define ADAPT_CUT_MIN 0.6
 #define ADAPT_CUT_MAX 0.9
+/* Increases go on while they bring this elasticity; less is left to the knee's finer instruments.
+ */
+#define ADAPT_ELASTICITY_PAID 0.1
 #define ADAPT_CEILING 0.95
 #define ADAPT_HOLD_ARMS 6
 #define ADAPT_HOLD_MAX 32
 #define ADAPT_CALM 0.8
+#define ADAPT_CALM_DEBT 0.1
 
 /* ---- change of the device */
 
@@ -186,8 +215,18 @@
 
 /* ---- exogenous latency */
 
+/* A deep probe goes down to an eighth: whatever depth does to latency shows there. It lasts until
+ * that many exceedances would have been seen if nothing changed, and sees a difference when there
+ * are fewer than half. */
+#define ADAPT_DEEP_DIVISOR 8
+#define ADAPT_DEEP_EXPECTED 20.0
+#define ADAPT_DEEP_SHARE 0.7
+/* A device too slow to show it in this time is taken to obey depth, as most do. */
+#define ADAPT_DEEP_NS INT64_C(2000000000)
 #define ADAPT_ALLOWED 0.01
 #define ADAPT_ALLOWED_LOOSE 0.10
+/* Where depth does not help, this many times what exceeds anyway is bounded. */
+#define ADAPT_LOOSEN_FACTOR 1.5
 #define ADAPT_ELASTICITY_SUSPENDED 0.25
 #define ADAPT_RETRY_NS INT64_C(2000000000)
 #define ADAPT_RETRY_DOUBLINGS 5

@@ -45,7 +45,7 @@ void ring_classify(struct ring *ring, struct ring_slot *slot)
         return;
     }
     bool known;
-    slot->slot_class = class_of_fd(slot->op.fd, &known);
+    slot->slot_class = (uint8_t)class_of_fd(slot->op.fd, &known);
     slot->flags |= SLOT_CLASS_SURE;
     if (known)
         *entry = (struct class_entry){.fd = slot->op.fd, .slot_class = slot->slot_class};

@@ -179,6 +179,20 @@ static enum verdict judge_eagain(struct ring *ring, struct ring_slot *slot)
     return slot->tries++ < TRIES_MAX ? AGAIN : FINISH;
 }
 
+/*
+ * An error that the end of the thread that had submitted the operation may have caused. It is the operation's
+ * own when it comes @times again after this thread, which lives, has tried it.
+ */
+static enum verdict judge_orphan(struct ring_slot *slot, int times)
+{
+    uint64_t self = ring_thread()->id;
+    if (slot->retried_by != self) {
+        slot->retried_by = self;
+        slot->tries = 0;
+    }
+    return slot->tries++ < times ? AGAIN : FINISH;
+}
+
 static enum verdict judge_error(struct ring *ring, struct ring_slot *slot, int64_t result)
 {
     switch (result) {
@@ -191,10 +205,9 @@ static enum verdict judge_error(struct ring *ring, struct ring_slot *slot, int64
             return FINISH;
         if (slot->chain_before)
             return HOLD;
-        return slot->tries++ < TRIES_MAX ? AGAIN : FINISH;
-    case -EFAULT: /* a bad address, or the thread that submitted it has ended: the second time it is the
-                     address */
-        return slot->tries++ == 0 ? AGAIN : FINISH;
+        return judge_orphan(slot, TRIES_MAX);
+    case -EFAULT: /* a bad address, or the thread that submitted it has ended */
+        return judge_orphan(slot, 1);
     case -EOPNOTSUPP:
     case -EINVAL:
         return is_transfer(slot) && slot->op.rw_flags && degrade(slot, result) ? AGAIN : FINISH;
@@ -258,7 +271,7 @@ static enum verdict judge(struct ring *ring, struct ring_slot *slot, int64_t res
         return AGAIN;
     }
     if (slot->flags & SLOT_SYNCING) {
-        if (result == -EINTR || (result == -ECANCELED && slot->tries++ < TRIES_MAX))
+        if (result == -EINTR || (result == -ECANCELED && judge_orphan(slot, TRIES_MAX) == AGAIN))
             return AGAIN;
         *ret_result = result < 0 ? result : (int64_t)slot->done;
         return FINISH;

@@ -75,19 +75,25 @@ void ring_push(struct ring *ring, struct ring_slot *slot, unsigned how)
 }
 
 /*
- * Push a chain so that the kernel runs it in order. The kernel forgets links at the end of what one call
- * hands over, so a chain goes step by step, driven from here, while a call under way could stop in its middle
- * (a waiter that hands over what it counted before, the SQPOLL thread, a full queue), and when a step runs
- * outside the kernel.
+ * Whether the kernel may run the chain in order by itself. It forgets links at the end of what one call hands
+ * over, so not while a call under way could stop in the middle of the chain (a sleeper that hands over what
+ * it counted before, the SQPOLL thread, a full queue); and it does not let go of a member that has not
+ * started, so not when one of them may wait for ever, or has a deadline, or runs here.
  */
+static bool goes_whole(struct ring *ring, const struct ring_slot *first, int count)
+{
+    if (ring->group->config.sqpoll || (!ring->local && atomic_load(&ring->group->sleepers) > 0))
+        return false;
+    for (const struct ring_slot *slot = first; slot; slot = slot->chain)
+        if (slot->slot_class != SLOT_STORAGE || slot->heap_place || slot->op.opcode == RING_OP_FTRUNCATE)
+            return false;
+    return ring_make_room(ring, (unsigned)count);
+}
+
+/* Push a chain whole, or its first member: the others then follow from here, step by step. */
 static void push_chain(struct ring *ring, struct ring_slot *first, int count)
 {
-    bool whole = (ring->local || atomic_load(&ring->group->sleepers) == 0) && !ring->group->config.sqpoll &&
-                 ring_make_room(ring, (unsigned)count);
-    for (struct ring_slot *slot = first; slot; slot = slot->chain)
-        whole = whole && !(slot->op.opcode == RING_OP_FTRUNCATE &&
-                           !(ring->group->kernel_features & RING_FEATURE_FTRUNCATE));
-    if (!whole) {
+    if (!goes_whole(ring, first, count)) {
         ring_push(ring, first, 0);
         return;
     }

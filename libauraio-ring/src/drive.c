@@ -3,6 +3,7 @@
  * Driving completions: take a batch out of a ring with its lock, run the callbacks without, give the slots
  * back. What callbacks submit is handed over together when the batch ends.
  */
+#include "annotate.h"
 #include "ring-private.h"
 
 #include <assert.h>
@@ -230,6 +231,8 @@ static void run_next_callback(struct frame *frame)
 {
     struct ring_slot *slot = frame->slots[frame->next++];
     slot_set_state(slot, SLOT_CALLBACK);
+    if (__builtin_expect(annotate_wanted, 0))
+        annotate_filled(slot);
     if (slot->op.callback)
         slot->op.callback((struct auraio_request *)(uintptr_t)slot->handle, (ssize_t)slot->result,
                           slot->op.user_data);

@@ -3,6 +3,7 @@
  * The table of rings: which ring a submission goes to, creating it on first use, accepting operations, and
  * the end of it all.
  */
+#include "annotate.h"
 #include "numa.h"
 #include "ring-private.h"
 
@@ -133,6 +134,7 @@ int ring_group_create(const struct ring_config *config, const struct topology *t
         return -ENOMEM;
     group->config = *config;
     group->ops = &backend_uring;
+    annotate_look();
     group->id = atomic_fetch_add(&group_ids, 1) + 1;
     group->wake_fd = group->epoll_fd = -1;
     pthread_mutex_init(&group->rings_lock, NULL);
@@ -164,6 +166,8 @@ void ring_group_shut_down(struct ring_group *group)
 /* Stop what may wait for ever; with @meta also opens, which may wait for the other end of a FIFO. */
 static void stop_endless(struct ring *ring, bool meta)
 {
+    if (!ring->backend)
+        return; /* taken over: everything it had is finished */
     ring_lock(ring);
     for (int i = 0; i < ring->slab_count; i++) {
         struct ring_slot *slots = slot_at(ring->slabs[i] << SLAB_SLOT_BITS);

@@ -189,6 +189,7 @@ static int try_here(struct ring_group *group, const struct iovec *iovs, const in
     if (rc < 0)
         return rc;
     ring_lock(ring);
+    ring_sync_tables(ring);
     if (iovs) {
         rc = group->ops->set_buffers(ring->backend, iovs, count);
         if (rc == 0)

@@ -96,6 +96,7 @@ struct ring {
     bool active;         /* in the group's bitmap of rings with work */
     int idle_scans;
     bool doorbell;  /* one is under way */
+    int brought;    /* completions that the last sleep ended with */
     bool stop_owed; /* a cancel that the kernel would not take yet */
 
     struct class_entry classes[CLASS_CACHE];
@@ -170,7 +171,7 @@ struct ring_group {
 
     pthread_mutex_t sleep_lock;
     int wake_fd; /* eventfd; -1 until somebody sleeps on more than one ring */
-    int epoll_fd;
+    _Atomic int epoll_fd;
     int fd_sleepers;       /* blocked on wake_fd */
     int fd_unacknowledged; /* of them, those who were there at the last wake and have not left */
     uint64_t fd_wakes;
@@ -282,6 +283,7 @@ static inline void ring_give_slot(struct ring *ring, struct ring_slot *slot)
 {
     if (!slot->plain) {
         slot->done = 0;
+        slot->retried_by = 0;
         slot->chain = slot->chain_before = NULL;
         slot->rest = NULL;
         slot->heap_place = 0;

@@ -71,7 +71,7 @@ int slab_acquire(struct ring *ring, int node, struct ring_slot **ret_slots, uint
 
 void slab_retire(uint32_t number)
 {
-    assert(number > 0 && number <= slabs_mapped);
+    assert(number > 0 && number < SLAB_COUNT);
     struct ring_slot *slots = atomic_load_explicit(&slab_directory[number], memory_order_relaxed);
     uint64_t highest = 0;
     for (int i = 0; i < SLAB_SLOTS; i++) {

@@ -71,6 +71,7 @@ struct ring_slot {
     int64_t dispatch_ns;            /* when it last entered the kernel; 0: not handed over yet */
     struct ring *ring;
     struct ring_op_rare rare;
+    uint64_t retried_by; /* thread that tried again what a thread's end may have undone; 0: none */
     uint32_t heap_place; /* in the ring's deadline heap, 0: not in it, else place + 1 */
     uint32_t rest_count;
 } __attribute__((aligned(256)));

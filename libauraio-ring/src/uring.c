@@ -390,6 +390,7 @@ static void uring_push_timer(struct backend *uring, int64_t at_ns, bool update)
     }
 }
 
+/* Returns what io_uring_enter() does, or a negative errno: liburing's wrapper does not set errno. */
 static int uring_enter(const struct backend *uring, unsigned submit, unsigned min, unsigned flags, void *arg,
                        size_t size)
 {
@@ -400,11 +401,10 @@ static int submit_sqpoll(struct backend *uring, unsigned count)
 {
     /* Full barrier between our tail and the kernel's flag: pairs with the one before the SQ thread sleeps. */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    unsigned state = __atomic_load_n(uring->queue.state, __ATOMIC_RELAXED);
-    if (state & IORING_SQ_NEED_WAKEUP && uring_enter(uring, count, 0, IORING_ENTER_SQ_WAKEUP, NULL, 0) < 0 &&
-        errno != EINTR)
-        return -errno;
-    return (int)count;
+    if (!(backend_state(uring) & IORING_SQ_NEED_WAKEUP))
+        return (int)count;
+    int rc = uring_enter(uring, count, 0, IORING_ENTER_SQ_WAKEUP, NULL, 0);
+    return rc < 0 && rc != -EINTR ? rc : (int)count;
 }
 
 static int uring_submit(struct backend *uring)
@@ -414,17 +414,17 @@ static int uring_submit(struct backend *uring)
         return 0;
     if (uring->setup_flags & IORING_SETUP_SQPOLL)
         return submit_sqpoll(uring, count);
+    /* Deferred completions that wait already are posted by the same call. */
+    bool owned = uring->setup_flags & IORING_SETUP_DEFER_TASKRUN;
+    unsigned flags = owned && backend_state(uring) & IORING_SQ_TASKRUN ? IORING_ENTER_GETEVENTS : 0;
     /* All there is, not @count: a concurrent caller may have taken some of what we counted, and stopping in
      * the middle of what another published could cut a chain. */
-    unsigned flags = 0;
     for (;;) {
         int rc = uring_enter(uring, uring->queue.entries, 0, flags, NULL, 0);
-        if (rc >= 0)
-            return rc;
-        if (errno == EBUSY && !flags)
+        if (rc == -EBUSY && !flags)
             flags = IORING_ENTER_GETEVENTS; /* flush the kernel's list of overflown completions */
-        else if (errno != EINTR)
-            return -errno;
+        else if (rc != -EINTR)
+            return rc;
     }
 }
 
@@ -446,7 +446,7 @@ static int enter_and_wait(struct backend *uring, unsigned min_events, int64_t ti
     }
     int rc = uring_enter(uring, submit, min_events, IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, &arg,
                          sizeof(arg));
-    return rc < 0 ? -errno : 0;
+    return rc < 0 ? rc : 0;
 }
 
 static int uring_wait(struct backend *uring, const struct backend_wait *wait)

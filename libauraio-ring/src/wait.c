@@ -75,35 +75,43 @@ void ring_group_wake(struct ring_group *group)
 int group_watch_ring(struct ring_group *group, struct ring *ring)
 {
     struct epoll_event event = {.events = EPOLLIN};
-    if (group->epoll_fd < 0 || !ring->backend)
+    int fd = atomic_load(&group->epoll_fd);
+    if (fd < 0 || !ring->backend)
         return 0;
-    if (epoll_ctl(group->epoll_fd, EPOLL_CTL_ADD, group->ops->fd(ring->backend), &event) < 0 &&
-        errno != EEXIST)
+    if (epoll_ctl(fd, EPOLL_CTL_ADD, group->ops->fd(ring->backend), &event) < 0 && errno != EEXIST)
         return -errno;
     return 0;
+}
+
+static int make_epoll_fd(struct ring_group *group)
+{
+    int fd = fd_out_of_the_way(epoll_create1(EPOLL_CLOEXEC));
+    if (fd < 0)
+        return -errno;
+    /* First the descriptor, then the look for rings; a ring that becomes shared does it the other way round.
+     */
+    atomic_store(&group->epoll_fd, fd);
+    for (int i = 0; i < atomic_load(&group->rings_used); i++) {
+        struct ring *ring = group_ring(group, i);
+        int rc = ring && !atomic_load(&ring->local) ? group_watch_ring(group, ring) : 0;
+        if (rc < 0) {
+            atomic_store(&group->epoll_fd, -1);
+            close(fd);
+            return rc;
+        }
+    }
+    return fd;
 }
 
 /* The epoll descriptor over all shared rings, made on first use. */
 static int epoll_fd(struct ring_group *group)
 {
     pthread_mutex_lock(&group->rings_lock);
-    int rc = group->epoll_fd;
-    if (rc < 0) {
-        rc = fd_out_of_the_way(epoll_create1(EPOLL_CLOEXEC));
-        rc = rc < 0 ? -errno : rc;
-        group->epoll_fd = rc < 0 ? -1 : rc;
-        for (int i = 0; rc >= 0 && i < atomic_load(&group->rings_used); i++) {
-            struct ring *ring = group_ring(group, i);
-            int watched = ring && !atomic_load(&ring->local) ? group_watch_ring(group, ring) : 0;
-            if (watched < 0) {
-                close(group->epoll_fd);
-                group->epoll_fd = -1;
-                rc = watched;
-            }
-        }
-    }
+    int fd = atomic_load(&group->epoll_fd);
+    if (fd < 0)
+        fd = make_epoll_fd(group);
     pthread_mutex_unlock(&group->rings_lock);
-    return rc;
+    return fd;
 }
 
 static void arm_bell(struct ring *ring)
@@ -191,16 +199,19 @@ static int plan_ring(struct ring *ring, void *context)
 }
 
 /*
- * Wait for a quarter of what is in the kernel rather than for one: fewer wake-ups for the same work. For no
- * longer than a quarter of the latency, the time in which that many complete when they come evenly.
+ * Wait for a quarter of what is in the kernel rather than for one: fewer wake-ups for the same work, where
+ * completions dribble in. For no longer than half of the latency, in which about that many complete when they
+ * come evenly. Where they come in bursts the first one brings the rest, and the timer would only add
+ * wake-ups; and only a ring whose completions are deferred to its owner can be waited on for a number without
+ * being woken for each.
  */
 static struct backend_wait coalesced(const struct ring *ring, int64_t timeout_ns)
 {
     int in_kernel = ring_in_kernel(ring, 0);
     struct backend_wait wait = {.min_events = 1, .timeout_ns = timeout_ns};
-    if (in_kernel >= 8) {
+    if (ring->local && in_kernel >= 8 && ring->brought < in_kernel / 4) {
         wait.min_events = (unsigned)in_kernel / 4;
-        wait.min_wait_ns = ring->latency_ns / 4;
+        wait.min_wait_ns = ring->latency_ns / 2;
     }
     return wait;
 }
@@ -236,8 +247,10 @@ static int sleep_on_ring(struct ring *ring, int64_t timeout_ns, uint64_t wakes)
     if (atomic_load(&group->wake_count) == wakes && !atomic_load(&ring->has_done) &&
         !atomic_load(&ring->has_mail))
         rc = group->ops->wait(ring->backend, &wait);
-    if (ring->local)
+    if (ring->local) {
+        ring->brought = (int)backend_completions(ring->backend);
         atomic_store_explicit(&ring->asleep, false, memory_order_relaxed);
+    }
     if (rc == -EAGAIN || rc == -EBUSY) { /* the kernel is short of memory, or its completions of room */
         struct timespec pause = {.tv_nsec = RETRY_NS};
         nanosleep(&pause, NULL);

@@ -39,8 +39,7 @@ TestSuite(poll_fd, .init = set_up_pipe, .fini = tear_down_pipe, .timeout = 30);
 
 static void submit_pipe_read(void)
 {
-    check_accepted(
-        auraio_read(engine, channel.read_fd, auraio_buf(&byte), 1, -1, outcome_record, &outcome));
+    check_accepted(auraio_read(engine, channel.read_fd, auraio_buf(&byte), 1, -1, outcome_record, &outcome));
 }
 
 static void submit_file_read(tally_t *tally)
@@ -226,8 +225,7 @@ static bool file_has_grown(void *unused)
 Test(flush, hands_what_the_driving_thread_holds_back_to_the_kernel)
 {
     check_is(auraio_poll(engine), 0); /* from here on this thread drives */
-    check_accepted(
-        auraio_write(engine, file_fd, auraio_buf(buf), BYTES, FIXTURE_FILE_BYTES, NULL, NULL));
+    check_accepted(auraio_write(engine, file_fd, auraio_buf(buf), BYTES, FIXTURE_FILE_BYTES, NULL, NULL));
     const int handed_over = auraio_flush(engine);
     check_that(handed_over == 0 || handed_over == 1);
     check_that(await_condition(file_has_grown, NULL, PATIENCE_MS));

@@ -88,8 +88,7 @@ static ssize_t perform_sized(const auraio_op_t *op, size_t size)
     char *sized = calloc(1, size);
     memcpy(sized, op, size < sizeof(*op) ? size : sizeof(*op));
     memcpy(sized, &size, sizeof(size));
-    check_accepted(
-        auraio_submit(engine, (const auraio_op_t *)(const void *)sized, outcome_record, &outcome));
+    check_accepted(auraio_submit(engine, (const auraio_op_t *)(const void *)sized, outcome_record, &outcome));
     free(sized);
     return outcome_await(engine, &outcome);
 }

@@ -211,8 +211,7 @@ Test(version, of_the_library_is_that_of_the_header)
 
 Test(version, every_phase_has_its_name_and_nothing_else_has)
 {
-    static const char *const names[] = {"BASELINE", "PROBING",  "STEADY",
-                                        "BACKOFF",  "SETTLING", "CONVERGED"};
+    static const char *const names[] = {"BASELINE", "PROBING", "STEADY", "BACKOFF", "SETTLING", "CONVERGED"};
     for (int phase = AURAIO_PHASE_BASELINE; phase <= AURAIO_PHASE_CONVERGED; phase++)
         check_is(strcmp(auraio_phase_name(phase), names[phase]), 0);
     check_is(strcmp(auraio_phase_name(-1), "UNKNOWN"), 0);

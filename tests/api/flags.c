@@ -125,6 +125,16 @@ Test(rw_flags, a_read_degrades_alike)
     close(fd);
 }
 
+Test(rw_flags, a_hint_that_means_nothing_here_is_dropped)
+{
+    auraio_op_t op = read_op(file_fd, buf, BYTES, 0);
+    op.rw_flags = RWF_HIPRI;
+    check_accepted(auraio_submit(engine, &op, outcome_record, &outcome));
+    check_is(outcome_await(engine, &outcome), BYTES);
+    check_that(outcome.rw_flags == 0 || outcome.rw_flags == RWF_HIPRI);
+    check_that(pattern_holds(buf, BYTES, 0));
+}
+
 Test(rw_flags, nowait_delivers_what_is_cached_whole)
 {
     auraio_op_t op = read_op(file_fd, buf, BYTES, 0);

@@ -2,6 +2,7 @@
 /* Chains: an operation that starts only when the one before it has succeeded in full. */
 #include <auraio.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 #include "files.h"
 #include "fixture.h"
 #include "outcome.h"
+#include "process.h"
 
 enum { BYTES = 8192, LENGTH = 4 };
 
@@ -162,6 +164,67 @@ Test(chain, cancelling_its_head_cancels_the_rest)
     pipe_close(blocking);
 }
 
+/* A chain whose head waits for a pipe, with the handles of its links. */
+static void submit_waiting_chain(int head_fd, int count, auraio_request_t **requests)
+{
+    chain[0] = read_op(head_fd, &bytes[0], 1, -1);
+    for (int i = 0; i < count; i++) {
+        chain[i].flags |= i + 1 < count ? (unsigned)AURAIO_OP_LINK : 0;
+        chain[i].callback = outcome_record;
+        chain[i].user_data = &outcomes[i];
+    }
+    check_is(auraio_submit_batch(engine, chain, count, NULL, NULL, requests), count);
+    check_is(auraio_poll(engine), 0);
+}
+
+Test(chain, cancelling_a_link_that_has_not_started_cancels_the_rest_and_spares_the_head)
+{
+    auraio_request_t *requests[LENGTH];
+    const pipe_pair_t blocking = pipe_open(0);
+    submit_waiting_chain(blocking.read_fd, LENGTH, requests);
+    check_that(auraio_request_pending(requests[1]));
+    check_is(auraio_cancel(engine, requests[1]), 0);
+    check_that(drive_until(engine, &outcomes[1].calls, 1) && drive_until(engine, &outcomes[3].calls, 1));
+    check_is(outcomes[0].calls, 0);
+    fd_write_all(blocking.write_fd, "x", 1);
+    check_is(auraio_drain(engine, PATIENCE_MS), 1);
+    check_is(outcomes[0].result, 1);
+    for (int i = 1; i < LENGTH; i++) {
+        check_is(outcomes[i].calls, 1);
+        check_is(outcomes[i].result, -ECANCELED);
+    }
+    pipe_close(blocking);
+}
+
+Test(chain, a_deadline_of_a_link_that_has_not_started_counts_from_submission)
+{
+    const pipe_pair_t blocking = pipe_open(0);
+    chain[1].timeout_ns = 20 * 1000000;
+    submit_waiting_chain(blocking.read_fd, 3, NULL);
+    check_that(drive_until(engine, &outcomes[1].calls, 1) && drive_until(engine, &outcomes[2].calls, 1));
+    check_is(outcomes[0].calls, 0);
+    check_is(outcomes[1].result, -ETIMEDOUT);
+    check_is(outcomes[2].result, -ECANCELED);
+    fd_write_all(blocking.write_fd, "x", 1);
+    check_is(outcome_await(engine, &outcomes[0]), 1);
+    pipe_close(blocking);
+}
+
+Test(chain, destroying_the_engine_tells_every_link)
+{
+    auraio_engine_t *other = engine_with(NULL);
+    const pipe_pair_t blocking = pipe_open(0);
+    tally_t tally = {0};
+    chain[0] = read_op(blocking.read_fd, &bytes[0], 1, -1);
+    for (int i = 0; i + 1 < LENGTH; i++)
+        chain[i].flags = AURAIO_OP_LINK;
+    check_is(auraio_submit_batch(other, chain, LENGTH, tally_record, &tally, NULL), LENGTH);
+    auraio_destroy(other);
+    check_is(tally.calls, LENGTH);
+    check_is(tally.cancelled, LENGTH);
+    pipe_close(blocking);
+}
+
 Test(chain, waits_for_its_head)
 {
     const pipe_pair_t blocking = pipe_open(0);
@@ -182,6 +245,41 @@ Test(chain, a_deadline_passed_in_it_breaks_it)
     submit_chain(3);
     expect_results(3, (const ssize_t[]){1, -ETIMEDOUT, -ECANCELED});
     pipe_close(blocking);
+}
+
+static void *run_engine(void *unused)
+{
+    (void)unused;
+    auraio_run(engine);
+    return NULL;
+}
+
+static bool is_told(void *calls)
+{
+    return atomic_load((atomic_int *)calls) == 1;
+}
+
+Test(chain, holds_when_another_thread_drives)
+{
+    char copy[BYTES];
+    pthread_t driver;
+    const int fd = file_empty(0);
+    check_is(pthread_create(&driver, NULL, run_engine, NULL), 0);
+    for (int round = 0; round < 200; round++) {
+        memset(outcomes, 0, sizeof(outcomes));
+        pattern_fill(buf, BYTES, round);
+        chain[0] = write_op(fd, buf, BYTES, 0);
+        chain[1] = read_op(fd, copy, BYTES, 0);
+        chain[2] = read_op(fd, &bytes[2], 1, BYTES); /* at the end of the file: short, but last */
+        submit_chain(3);
+        check_that(await_condition(is_told, &outcomes[2].calls, PATIENCE_MS));
+        check_is(outcomes[1].result, BYTES);
+        check_is(outcomes[2].result, 0);
+        check_that(pattern_holds(copy, BYTES, round));
+    }
+    auraio_stop(engine);
+    check_is(pthread_join(driver, NULL), 0);
+    close(fd);
 }
 
 Test(chain, may_be_longer_than_the_limit)

@@ -61,8 +61,7 @@ Test(openat, is_relative_to_the_directory_named)
 {
     const int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     check_at_least(root, 0);
-    check_accepted(
-        auraio_openat(engine, root, "proc/self/status", O_RDONLY, 0, outcome_record, &outcome));
+    check_accepted(auraio_openat(engine, root, "proc/self/status", O_RDONLY, 0, outcome_record, &outcome));
     const int fd = (int)outcome_await(engine, &outcome);
     check_at_least(fd, 0);
     close(fd);
@@ -145,8 +144,8 @@ Test(statx, tells_about_a_path)
 Test(statx, tells_about_an_open_file)
 {
     struct statx found = {0};
-    check_accepted(auraio_statx(engine, file_fd, "", AT_EMPTY_PATH, STATX_SIZE, &found, outcome_record,
-                                &outcome));
+    check_accepted(
+        auraio_statx(engine, file_fd, "", AT_EMPTY_PATH, STATX_SIZE, &found, outcome_record, &outcome));
     check_is(outcome_await(engine, &outcome), 0);
     check_is(found.stx_size, FIXTURE_FILE_BYTES);
 }
@@ -154,8 +153,8 @@ Test(statx, tells_about_an_open_file)
 Test(statx, of_a_path_that_is_not_there_completes_with_enoent)
 {
     struct statx found;
-    check_accepted(auraio_statx(engine, AT_FDCWD, "/nowhere", 0, STATX_SIZE, &found, outcome_record,
-                                &outcome));
+    check_accepted(
+        auraio_statx(engine, AT_FDCWD, "/nowhere", 0, STATX_SIZE, &found, outcome_record, &outcome));
     check_is(outcome_await(engine, &outcome), -ENOENT);
 }
 
@@ -181,8 +180,7 @@ Test(fallocate, keeps_the_size_when_told)
 {
     struct stat status;
     const int fd = file_empty(0);
-    check_accepted(
-        auraio_fallocate(engine, fd, FALLOC_FL_KEEP_SIZE, 0, 65536, outcome_record, &outcome));
+    check_accepted(auraio_fallocate(engine, fd, FALLOC_FL_KEEP_SIZE, 0, 65536, outcome_record, &outcome));
     check_is(outcome_await(engine, &outcome), 0);
     check_is(fstat(fd, &status), 0);
     check_is(status.st_size, 0);
@@ -244,16 +242,15 @@ Test(ftruncate, refuses_what_it_cannot_mean)
 
 Test(sync_file_range, completes_with_zero)
 {
-    const unsigned flags =
-        SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+    const unsigned flags = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
     check_accepted(auraio_sync_file_range(engine, file_fd, 0, 4096, flags, outcome_record, &outcome));
     check_is(outcome_await(engine, &outcome), 0);
 }
 
 Test(sync_file_range, length_zero_means_to_the_end)
 {
-    check_accepted(auraio_sync_file_range(engine, file_fd, 4096, 0, SYNC_FILE_RANGE_WRITE,
-                                          outcome_record, &outcome));
+    check_accepted(
+        auraio_sync_file_range(engine, file_fd, 4096, 0, SYNC_FILE_RANGE_WRITE, outcome_record, &outcome));
     check_is(outcome_await(engine, &outcome), 0);
 }
 

@@ -52,8 +52,8 @@ Test(registered_buffers, a_write_takes_from_the_place_named)
     const int fd = file_empty(0);
     register_memory();
     pattern_fill(memory[0], BYTES, 0);
-    check_accepted(auraio_write(engine, fd, auraio_buf_fixed(0, 200), sizeof(copy), 0, outcome_record,
-                                &outcome));
+    check_accepted(
+        auraio_write(engine, fd, auraio_buf_fixed(0, 200), sizeof(copy), 0, outcome_record, &outcome));
     check_is(outcome_await(engine, &outcome), sizeof(copy));
     check_is(pread(fd, copy, sizeof(copy), 0), sizeof(copy));
     check_that(pattern_holds(copy, sizeof(copy), 200));
@@ -173,8 +173,8 @@ Test(registered_buffers, unregistering_waits_for_the_operations_that_use_them)
     const pipe_pair_t pipe = pipe_open(0);
     struct late_writer writer = {.sleeper = thread_id(), .fd = pipe.write_fd};
     register_memory();
-    check_accepted(auraio_read(engine, pipe.read_fd, auraio_buf_fixed(0, 10), 1, -1, outcome_record,
-                               &outcome));
+    check_accepted(
+        auraio_read(engine, pipe.read_fd, auraio_buf_fixed(0, 10), 1, -1, outcome_record, &outcome));
     check_is(pthread_create(&thread, NULL, write_once_asleep, &writer), 0);
     atomic_store(&writer.about_to_block, true);
     check_is(auraio_unregister_buffers(engine), 0);
@@ -214,10 +214,9 @@ Test(registered_buffers, unregistering_in_a_callback_takes_effect_when_the_last_
     struct deferred seen = {0};
     const pipe_pair_t pipe = pipe_open(0);
     register_memory();
-    check_accepted(auraio_read(engine, pipe.read_fd, auraio_buf_fixed(0, 0), 1, -1, outcome_record,
-                               &outcome));
     check_accepted(
-        auraio_read(engine, file_fd, auraio_buf(&byte), 1, 0, unregister_in_callback, &seen));
+        auraio_read(engine, pipe.read_fd, auraio_buf_fixed(0, 0), 1, -1, outcome_record, &outcome));
+    check_accepted(auraio_read(engine, file_fd, auraio_buf(&byte), 1, 0, unregister_in_callback, &seen));
     check_that(drive_until(engine, &seen.calls, 1));
     check_is(seen.unregistered, 0);
     check_that(seen.read_refused);

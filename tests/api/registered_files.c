@@ -108,8 +108,7 @@ Test(registered_files, unregistering_does_not_disturb_what_is_in_flight)
     char byte = 0;
     const pipe_pair_t pipe = pipe_open(0);
     check_is(auraio_register_files(engine, &pipe.read_fd, 1), 0);
-    check_accepted(
-        auraio_read(engine, pipe.read_fd, auraio_buf(&byte), 1, -1, outcome_record, &outcome));
+    check_accepted(auraio_read(engine, pipe.read_fd, auraio_buf(&byte), 1, -1, outcome_record, &outcome));
     check_is(auraio_unregister_files(engine), 0);
     fd_write_all(pipe.write_fd, "x", 1);
     check_is(outcome_await(engine, &outcome), 1);

@@ -70,8 +70,7 @@ Test(request, a_stale_handle_stays_stale_when_its_slot_is_used_again)
     check_is(outcome_await(engine, &outcome), 1);
     for (int i = 0; i < 1000; i++) {
         outcome_t next = {0};
-        auraio_request_t *req =
-            auraio_read(engine, file_fd, auraio_buf(&byte), 1, i, outcome_record, &next);
+        auraio_request_t *req = auraio_read(engine, file_fd, auraio_buf(&byte), 1, i, outcome_record, &next);
         check_that(req != NULL && req != stale);
         check_that(!auraio_request_pending(stale));
         check_fails(auraio_cancel(engine, stale), EALREADY);
@@ -112,8 +111,7 @@ static void look_at_request(auraio_request_t *req, ssize_t result, void *user_da
 Test(request, in_its_callback_it_still_tells_but_is_not_pending)
 {
     struct seen seen = {.pending = true};
-    seen.handed_out =
-        auraio_read(engine, channel.read_fd, auraio_buf(&byte), 1, -1, look_at_request, &seen);
+    seen.handed_out = auraio_read(engine, channel.read_fd, auraio_buf(&byte), 1, -1, look_at_request, &seen);
     fd_write_all(channel.write_fd, "x", 1);
     check_is(auraio_wait(engine, PATIENCE_MS), 1);
     check_is(seen.calls, 1);
@@ -182,8 +180,7 @@ Test(cancel, never_lacks_room)
     options.queue_depth = 1;
     auraio_engine_t *tiny = engine_with(&options);
     for (int i = 0; i < COUNT; i++) {
-        requests[i] =
-            auraio_read(tiny, channel.read_fd, auraio_buf(&bytes[i]), 1, -1, tally_record, &tally);
+        requests[i] = auraio_read(tiny, channel.read_fd, auraio_buf(&bytes[i]), 1, -1, tally_record, &tally);
         check_that(requests[i] != NULL);
     }
     for (int i = 0; i < COUNT; i++)

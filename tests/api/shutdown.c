@@ -30,7 +30,7 @@ TestSuite(shutdown, .timeout = 30);
 static auraio_request_t *submit_form(auraio_engine_t *target, int form)
 {
     static struct statx status;
-    const struct iovec iov = {&byte, 1};
+    static const struct iovec iov = {&byte, 1};
     const auraio_op_t op = read_op(file_fd, &byte, 1, 0);
     auraio_request_t *req = NULL;
     switch (form) {

@@ -162,8 +162,7 @@ Test(histogram, of_every_ring_holds_its_share_after_sixteen_reads)
         check_is(histogram.total_count, 4);
         check_is(sum + histogram.overflow, histogram.total_count);
         check_is(histogram.bucket_width_us, AURAIO_HISTOGRAM_BUCKET_WIDTH_US);
-        check_is(histogram.max_tracked_us,
-                 AURAIO_HISTOGRAM_BUCKETS * AURAIO_HISTOGRAM_BUCKET_WIDTH_US);
+        check_is(histogram.max_tracked_us, AURAIO_HISTOGRAM_BUCKETS * AURAIO_HISTOGRAM_BUCKET_WIDTH_US);
     }
 }
 

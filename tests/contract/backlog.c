@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* More operations than the kernel is given at a time: all accepted, all completed, none kept from starting. */
+/* More operations than the kernel is given at a time: all accepted, all completed, none kept from starting.
+ */
 #include <auraio.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -60,8 +61,8 @@ static void *submit_all(void *context)
     return NULL;
 }
 
-TestSharedModes(backlog, the_same_submitted_by_a_thread_that_never_drives, .timeout = 60,
-                .init = set_up_bufs, .fini = tear_down_bufs)
+TestSharedModes(backlog, the_same_submitted_by_a_thread_that_never_drives, .timeout = 60, .init = set_up_bufs,
+                .fini = tear_down_bufs)
 {
     pthread_t thread;
     auraio_options_t options = mode_options(*mode);
@@ -89,11 +90,10 @@ TestEveryMode(backlog, at_max_pending_64_the_65th_is_eagain, .timeout = 60)
     auraio_engine_t *engine = engine_with(&options);
     for (int round = 0; round < ROUNDS; round++) {
         for (; accepted < LIMIT + round; accepted++)
-            check_accepted(
-                auraio_read(engine, pipe.read_fd, auraio_buf(&byte), 1, -1, tally_record, &tally));
+            check_accepted(auraio_read(engine, pipe.read_fd, auraio_buf(&byte), 1, -1, tally_record, &tally));
         for (int i = 0; i < 100; i++)
-            check_refused(
-                auraio_read(engine, pipe.read_fd, auraio_buf(&byte), 1, -1, tally_record, &tally), EAGAIN);
+            check_refused(auraio_read(engine, pipe.read_fd, auraio_buf(&byte), 1, -1, tally_record, &tally),
+                          EAGAIN);
         fd_write_all(pipe.write_fd, "x", 1);
         check_is(auraio_wait(engine, PATIENCE_MS), 1);
         check_is(tally.calls, round + 1);
@@ -113,8 +113,7 @@ TestEveryMode(backlog, the_limit_is_that_of_the_engine_whatever_the_rings, .time
     options.max_pending = 100;
     options.ring_count = 4;
     auraio_engine_t *engine = engine_with(&options);
-    while (accepted < 1000 &&
-           auraio_read(engine, pipe.read_fd, auraio_buf(&byte), 1, -1, NULL, NULL) != NULL)
+    while (accepted < 1000 && auraio_read(engine, pipe.read_fd, auraio_buf(&byte), 1, -1, NULL, NULL) != NULL)
         accepted++;
     check_is(accepted, 100);
     auraio_destroy(engine);
@@ -133,8 +132,7 @@ TestEveryMode(backlog, idle_pipes_never_keep_a_file_read_from_starting, .timeout
     options.queue_depth = 4;
     auraio_engine_t *engine = engine_with(&options);
     for (int i = 0; i < PIPE_READS; i++)
-        check_accepted(
-            auraio_read(engine, pipe.read_fd, auraio_buf(&sink[i]), 1, -1, tally_record, &tally));
+        check_accepted(auraio_read(engine, pipe.read_fd, auraio_buf(&sink[i]), 1, -1, tally_record, &tally));
     for (int i = 0; i < 100; i++) {
         check_is(perform_read(engine, fd, block, BYTES, (off_t)i * BYTES), BYTES);
         check_that(pattern_holds(block, BYTES, (off_t)i * BYTES));
@@ -144,6 +142,50 @@ TestEveryMode(backlog, idle_pipes_never_keep_a_file_read_from_starting, .timeout
     check_is(tally.calls, PIPE_READS);
     check_is(tally.cancelled, PIPE_READS);
     pipe_close(pipe);
+    close(fd);
+}
+
+/* What a descriptor is may be remembered; that it became another thing under the same number must be seen. */
+TestEveryMode(backlog, a_number_that_was_a_file_and_became_a_pipe_holds_nothing_up, .timeout = 60)
+{
+    enum { PIPE_READS = 500 };
+    static char sink[PIPE_READS];
+    char block[BYTES];
+    tally_t tally = {0};
+    const pipe_pair_t pipe = pipe_open(0);
+    const int fd = file_of_pattern(BYTES), changing = dup(fd);
+    auraio_options_t options = mode_options(*mode);
+    options.queue_depth = 4;
+    auraio_engine_t *engine = engine_with(&options);
+    check_is(perform_read(engine, changing, block, BYTES, 0), BYTES);
+    check_is(dup2(pipe.read_fd, changing), changing);
+    for (int i = 0; i < PIPE_READS; i++)
+        check_accepted(auraio_read(engine, changing, auraio_buf(&sink[i]), 1, -1, tally_record, &tally));
+    check_is(perform_read(engine, fd, block, BYTES, 0), BYTES);
+    check_is(tally.calls, 0);
+    auraio_destroy(engine);
+    check_is(tally.cancelled, PIPE_READS);
+    pipe_close(pipe);
+    close(changing);
+    close(fd);
+}
+
+TestEveryMode(backlog, a_number_that_was_a_pipe_and_became_a_file_is_read_whole, .timeout = 60,
+              .init = set_up_bufs, .fini = tear_down_bufs)
+{
+    enum { FILE_BYTES = COUNT * BYTES };
+    char byte;
+    const pipe_pair_t pipe = pipe_open(0);
+    const int fd = file_of_pattern(FILE_BYTES), changing = dup(pipe.read_fd);
+    auraio_engine_t *engine = mode_engine(*mode);
+    fd_write_all(pipe.write_fd, "x", 1);
+    check_is(perform_read(engine, changing, &byte, 1, -1), 1);
+    check_is(dup2(fd, changing), changing);
+    check_is(perform_read(engine, changing, bufs, FILE_BYTES, 0), FILE_BYTES);
+    check_that(pattern_holds(bufs, FILE_BYTES, 0));
+    auraio_destroy(engine);
+    pipe_close(pipe);
+    close(changing);
     close(fd);
 }
 
@@ -160,8 +202,8 @@ TestEveryMode(backlog, idle_sockets_and_a_backlog_of_reads_do_not_block_each_oth
     auraio_engine_t *engine = engine_with(&options);
     for (int i = 0; i < FILE_READS; i++) {
         if (i % 4 == 0)
-            check_accepted(auraio_read(engine, pair.read_fd, auraio_buf(&sink[i / 4]), 1, -1, tally_record,
-                                       &sockets));
+            check_accepted(
+                auraio_read(engine, pair.read_fd, auraio_buf(&sink[i / 4]), 1, -1, tally_record, &sockets));
         check_accepted(
             auraio_read(engine, fd, auraio_buf(bufs[i]), BYTES, (off_t)i * BYTES, tally_record, &files));
     }

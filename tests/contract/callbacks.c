@@ -46,8 +46,7 @@ static void submit(auraio_callback_t callback)
 static auraio_request_t *submit_endless(void)
 {
     static char byte;
-    return auraio_read(play.engine, play.pipe.read_fd, auraio_buf(&byte), 1, -1, outcome_record,
-                       &play.other);
+    return auraio_read(play.engine, play.pipe.read_fd, auraio_buf(&byte), 1, -1, outcome_record, &play.other);
 }
 
 static void submit_next(auraio_request_t *req, ssize_t result, void *user_data)
@@ -147,8 +146,8 @@ static void stop_on_third(auraio_request_t *req, ssize_t result, void *user_data
         auraio_stop(play.engine);
 }
 
-TestEveryMode(callback, may_stop_run_which_still_finishes_what_is_pending, .timeout = 60,
-              .init = set_up_play, .fini = tear_down_play)
+TestEveryMode(callback, may_stop_run_which_still_finishes_what_is_pending, .timeout = 60, .init = set_up_play,
+              .fini = tear_down_play)
 {
     play.engine = mode_engine(*mode);
     for (int i = 0; i < 5; i++)

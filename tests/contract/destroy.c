@@ -2,6 +2,7 @@
 /* Destroying an engine with operations that would wait for ever, and from within its own callbacks. */
 #include <auraio.h>
 #include <pthread.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -41,10 +42,10 @@ TestEveryMode(destroying, with_many_endless_reads_and_a_backlog_tells_every_one_
     for (int i = 0; i < COUNT; i++) {
         check_accepted(
             auraio_read(engine, pipe.read_fd, auraio_buf(&bytes[i]), 1, -1, tally_record, &endless));
-        check_accepted(auraio_read(engine, socket.read_fd, auraio_buf(&bytes[COUNT + i]), 1, -1,
-                                   tally_record, &endless));
-        check_accepted(auraio_read(engine, fd, auraio_buf(blocks[i]), BYTES, (off_t)i * BYTES,
-                                   tally_record, &files));
+        check_accepted(auraio_read(engine, socket.read_fd, auraio_buf(&bytes[COUNT + i]), 1, -1, tally_record,
+                                   &endless));
+        check_accepted(
+            auraio_read(engine, fd, auraio_buf(blocks[i]), BYTES, (off_t)i * BYTES, tally_record, &files));
     }
     auraio_destroy(engine);
     check_is(endless.calls, 2 * COUNT);
@@ -67,6 +68,62 @@ TestSharedModes(destroying, runs_the_callbacks_on_the_thread_that_calls_it, .tim
     auraio_destroy(engine);
     check_is(outcome.thread, thread_id());
     pipe_close(pipe);
+}
+
+/* A thread that submits on a ring of its own and then lives on without using the library. */
+struct idler {
+    auraio_engine_t *engine;
+    int pipe_fd, file;
+    char byte, blocks[16][BYTES];
+    tally_t endless, files;
+    atomic_bool submitted, may_end;
+    bool accepted;
+};
+
+static void *submit_and_linger(void *context)
+{
+    struct idler *idler = context;
+    idler->accepted = auraio_read(idler->engine, idler->pipe_fd, auraio_buf(&idler->byte), 1, -1,
+                                  tally_record, &idler->endless) != NULL;
+    for (int i = 0; i < 16; i++)
+        idler->accepted &= auraio_read(idler->engine, idler->file, auraio_buf(idler->blocks[i]), BYTES,
+                                       (off_t)i * BYTES, tally_record, &idler->files) != NULL;
+    atomic_store(&idler->submitted, true);
+    while (!atomic_load(&idler->may_end))
+        sched_yield();
+    return NULL;
+}
+
+static bool has_submitted(void *context)
+{
+    return atomic_load(&((struct idler *)context)->submitted);
+}
+
+TestEveryMode(destroying, tells_what_a_thread_left_that_lives_but_does_not_drive, .timeout = 30)
+{
+    static struct idler idler;
+    pthread_t thread;
+    const pipe_pair_t pipe = pipe_open(0);
+    idler.engine = mode_engine(*mode);
+    idler.pipe_fd = pipe.read_fd;
+    idler.file = file_of_pattern(sizeof(idler.blocks));
+    check_is(pthread_create(&thread, NULL, submit_and_linger, &idler), 0);
+    check_that(await_condition(has_submitted, &idler, PATIENCE_MS));
+    check_that(idler.accepted);
+    auraio_destroy(idler.engine);
+    check_is(idler.endless.calls, 1);
+    check_is(idler.endless.cancelled, 1);
+    check_is(idler.files.calls, 16);
+    check_is(idler.files.failures, idler.files.cancelled);
+    check_is(idler.files.bytes, (16 - idler.files.failures) * BYTES);
+    check_that(*mode == AURAIO_SELECT_THREAD_LOCAL || idler.files.failures == 0);
+    /* Nothing may arrive in memory that was given back. */
+    fd_write_all(pipe.write_fd, "x", 1);
+    atomic_store(&idler.may_end, true);
+    check_is(pthread_join(thread, NULL), 0);
+    check_is(idler.byte, 0);
+    pipe_close(pipe);
+    close(idler.file);
 }
 
 /* Calls auraio_destroy() from a callback; further operations are pending then. */
@@ -170,8 +227,8 @@ TestEveryMode(destroying, from_a_nested_wait_takes_effect_when_the_outermost_ret
                                    &suicide.others));
     check_accepted(auraio_read(suicide.engine, nested.read_fd, auraio_buf(&bytes[1]), 1, -1,
                                destroy_in_callback, &suicide));
-    check_accepted(auraio_read(suicide.engine, outer.read_fd, auraio_buf(&bytes[2]), 1, -1, wait_in_callback,
-                               &suicide));
+    check_accepted(
+        auraio_read(suicide.engine, outer.read_fd, auraio_buf(&bytes[2]), 1, -1, wait_in_callback, &suicide));
     fd_write_all(outer.write_fd, "x", 1);
     check_at_least(auraio_wait(suicide.engine, PATIENCE_MS), 1);
     expect_all_told(&suicide);

@@ -19,24 +19,25 @@
 enum { BYTES = 4096, OPERATIONS = 10000, CHILD_SECONDS = 20 };
 
 /* Leaves the child with this line, as far as an exit status can tell it. */
-#define child_requires(condition)                                                                             \
-    do {                                                                                                      \
-        if (!(condition)) {                                                                                   \
-            fprintf(stderr, "child: line %d: not so: %s (%s)\n", __LINE__, #condition, strerrorname_np(errno)); \
-            _exit(1);                                                                                         \
-        }                                                                                                     \
+#define child_requires(condition)                                                                            \
+    do {                                                                                                     \
+        if (!(condition)) {                                                                                  \
+            fprintf(stderr, "child: line %d: not so: %s (%s)\n", __LINE__, #condition,                       \
+                    strerrorname_np(errno));                                                                 \
+            _exit(1);                                                                                        \
+        }                                                                                                    \
     } while (0)
 
-#define child_refused_null(call)                                                                              \
-    do {                                                                                                      \
-        errno = 0;                                                                                            \
-        child_requires((call) == NULL && errno == EPERM);                                                     \
+#define child_refused_null(call)                                                                             \
+    do {                                                                                                     \
+        errno = 0;                                                                                           \
+        child_requires((call) == NULL && errno == EPERM);                                                    \
     } while (0)
 
-#define child_refused(call)                                                                                   \
-    do {                                                                                                      \
-        errno = 0;                                                                                            \
-        child_requires((call) == -1 && errno == EPERM);                                                       \
+#define child_refused(call)                                                                                  \
+    do {                                                                                                     \
+        errno = 0;                                                                                           \
+        child_requires((call) == -1 && errno == EPERM);                                                      \
     } while (0)
 
 struct inherited {
@@ -135,8 +136,8 @@ TestEveryMode(forking, childs_calls_fail_cleanly_and_the_parents_next_ten_thousa
     struct inherited inherited = {.engine = mode_engine(*mode), .file = file_of_pattern(BYTES)};
     inherited.pooled = auraio_buffer_alloc(inherited.engine, BYTES);
     check_is(perform_read(inherited.engine, inherited.file, inherited.pooled, BYTES, 0), BYTES);
-    inherited.pending = auraio_read(inherited.engine, pipe.read_fd, auraio_buf(&byte), 1, -1, outcome_record,
-                                    &pending);
+    inherited.pending =
+        auraio_read(inherited.engine, pipe.read_fd, auraio_buf(&byte), 1, -1, outcome_record, &pending);
     check_that(inherited.pending != NULL);
     const pid_t child = fork();
     if (child == 0)
@@ -185,8 +186,7 @@ TestSharedModes(forking, while_another_thread_drives_leaves_no_lock_behind, .tim
     check_that(await_condition(has_started, &driver, PATIENCE_MS));
     for (int round = 0; round < 20; round++) {
         for (int i = 0; i < 50; i++)
-            check_accepted(
-                auraio_read(driver.engine, fd, auraio_buf(buf), BYTES, 0, tally_record, &tally));
+            check_accepted(auraio_read(driver.engine, fd, auraio_buf(buf), BYTES, 0, tally_record, &tally));
         const pid_t child = fork();
         if (child == 0) {
             alarm(CHILD_SECONDS);

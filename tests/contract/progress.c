@@ -40,8 +40,7 @@ static bool file_holds_blocks(void *context)
 static void submit_writes(auraio_engine_t *engine, int fd)
 {
     for (int i = 0; i < WRITES; i++)
-        check_accepted(
-            auraio_write(engine, fd, auraio_buf(blocks[i]), BYTES, (off_t)i * BYTES, NULL, NULL));
+        check_accepted(auraio_write(engine, fd, auraio_buf(blocks[i]), BYTES, (off_t)i * BYTES, NULL, NULL));
 }
 
 TestEveryMode(progress, writes_without_callback_or_later_call_reach_the_file, .timeout = 60,

@@ -55,8 +55,8 @@ TestEveryMode(signals, operations_complete_under_a_fast_timer, .timeout = 60)
     for (int round = 0; round < 20; round++) {
         file_make_cold(fd);
         for (int i = 0; i < COUNT; i++)
-            check_accepted(auraio_read(engine, fd, auraio_buf(bufs[i]), BYTES, (off_t)i * BYTES,
-                                       tally_record, &tally));
+            check_accepted(
+                auraio_read(engine, fd, auraio_buf(bufs[i]), BYTES, (off_t)i * BYTES, tally_record, &tally));
         check_is(auraio_drain(engine, PATIENCE_MS), COUNT);
     }
     check_is(setitimer(ITIMER_REAL, &never, NULL), 0);
@@ -86,8 +86,8 @@ static long voluntary_switches(void)
 static void *run_idle(void *context)
 {
     struct idler *idler = context;
-    if (idler->endless_fd >= 0 && auraio_read(idler->engine, idler->endless_fd, auraio_buf(&idler->byte), 1,
-                                              -1, NULL, NULL) == NULL)
+    if (idler->endless_fd >= 0 &&
+        auraio_read(idler->engine, idler->endless_fd, auraio_buf(&idler->byte), 1, -1, NULL, NULL) == NULL)
         return NULL;
     const int64_t cpu_before_ns = thread_cpu_ns();
     const long switches_before = voluntary_switches();
@@ -133,8 +133,8 @@ Test(idle, run_for_five_seconds_uses_less_than_ten_milliseconds_of_cpu, .timeout
         check_that(i % 2 == 0 || idlers[i].byte == 'x');
         cr_assert(idlers[i].cpu_ns < 10000000, "%s (%s pending) used %" PRId64 " us of CPU",
                   mode_name(every_mode[i / 2]), i % 2 == 1 ? "a read" : "nothing", idlers[i].cpu_ns / 1000);
-        cr_assert(idlers[i].switches < 20, "%s (%s pending) woke up %ld times",
-                  mode_name(every_mode[i / 2]), i % 2 == 1 ? "a read" : "nothing", idlers[i].switches);
+        cr_assert(idlers[i].switches < 20, "%s (%s pending) woke up %ld times", mode_name(every_mode[i / 2]),
+                  i % 2 == 1 ? "a read" : "nothing", idlers[i].switches);
         auraio_destroy(idlers[i].engine);
     }
     check_below(cpu_ns / 1000, 10000);

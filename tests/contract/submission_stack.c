@@ -28,7 +28,7 @@ static void look_at_stack(auraio_request_t *req, ssize_t result, void *user_data
 static int submit_in_all_forms(auraio_engine_t *engine, int fd, int count)
 {
     int accepted = 0;
-    const struct iovec iov = {buf, BYTES};
+    static const struct iovec iov = {buf, BYTES};
     const auraio_op_t batch[] = {read_op(fd, buf, BYTES, 0), read_op(fd, buf, BYTES, BYTES)};
     submitting = true;
     for (int i = 0; i < count; i++) {

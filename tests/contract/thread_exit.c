@@ -90,8 +90,7 @@ static void expect_cold_reads_survive(const auraio_options_t *options)
     auraio_destroy(engine);
 }
 
-TestEveryMode(leaving_thread, loses_no_cold_read, .timeout = 120, .init = set_up_file,
-              .fini = tear_down_file)
+TestEveryMode(leaving_thread, loses_no_cold_read, .timeout = 120, .init = set_up_file, .fini = tear_down_file)
 {
     const auraio_options_t options = mode_options(*mode);
     expect_cold_reads_survive(&options);
@@ -119,6 +118,52 @@ TestEveryMode(leaving_thread, loses_no_read_of_a_pipe, .timeout = 60, .init = se
         check_that(drive_until(engine, &leaver.tally.calls, PIPE_READS));
         check_is(leaver.tally.failures, 0);
         check_is(leaver.tally.bytes, PIPE_READS);
+    }
+    auraio_destroy(engine);
+}
+
+static void *poll_and_leave(void *context)
+{
+    (void)auraio_poll(((struct leaver *)context)->engine);
+    return NULL;
+}
+
+/*
+ * What is tried again belongs to the thread that drove then. That one may leave as well, and so may the next:
+ * each byte wakes every read, and all but one have to wait again, on behalf of a thread that has gone.
+ */
+TestSharedModes(leaving_thread, loses_no_read_of_a_pipe_when_those_that_drive_leave_too, .timeout = 60,
+                .init = set_up_file, .fini = tear_down_file)
+{
+    auraio_engine_t *engine = mode_engine(*mode);
+    struct leaver leaver = {.engine = engine};
+    const int64_t deadline_ms = now_ms() + PATIENCE_MS;
+    submit_and_leave(read_pipe_and_leave, &leaver);
+    for (int sent = 1; sent <= PIPE_READS; sent++) {
+        fd_write_all(channel.write_fd, "x", 1);
+        while (leaver.tally.calls < sent && now_ms() < deadline_ms)
+            submit_and_leave(poll_and_leave, &leaver);
+        check_is(leaver.tally.failures, 0);
+        check_is(leaver.tally.calls, sent);
+    }
+    auraio_destroy(engine);
+}
+
+TestSharedModes(leaving_thread, loses_no_cold_read_when_those_that_drive_leave_too, .timeout = 120,
+                .init = set_up_file, .fini = tear_down_file)
+{
+    auraio_engine_t *engine = mode_engine(*mode);
+    for (int round = 0; round < ROUNDS; round++) {
+        struct leaver leaver = {.engine = engine};
+        memset(bufs, 0, (size_t)READS * BYTES);
+        file_make_cold(file);
+        submit_and_leave(read_file_and_leave, &leaver);
+        const int64_t deadline_ms = now_ms() + PATIENCE_MS;
+        while (leaver.tally.calls < READS && now_ms() < deadline_ms)
+            submit_and_leave(poll_and_leave, &leaver);
+        check_is(leaver.tally.calls, READS);
+        check_is(leaver.tally.failures, 0);
+        check_that(pattern_holds(bufs, (size_t)READS * BYTES, 0));
     }
     auraio_destroy(engine);
 }

@@ -3,6 +3,7 @@
 #include <auraio.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -137,6 +138,31 @@ TestEveryMode(stream, a_pipe_that_does_not_block_delivers_what_comes, .timeout =
     pipe_close(pipe);
 }
 
+TestEveryMode(stream, a_socket_that_does_not_block_delivers_what_comes, .timeout = 60)
+{
+    const pipe_pair_t pair = socket_open();
+    auraio_engine_t *moded = mode_engine(*mode);
+    check_is(fcntl(pair.read_fd, F_SETFL, O_NONBLOCK), 0);
+    expect_stream_delivers_what_is_there(moded, pair, -1);
+    auraio_destroy(moded);
+    pipe_close(pair);
+}
+
+TestEveryMode(stream, an_event_counter_that_does_not_block_delivers_its_count, .timeout = 60)
+{
+    uint64_t count = 0;
+    outcome_t outcome = {0};
+    const int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    auraio_engine_t *moded = mode_engine(*mode);
+    check_accepted(auraio_read(moded, fd, auraio_buf(&count), sizeof(count), -1, outcome_record, &outcome));
+    check_is(auraio_wait(moded, 20), 0);
+    check_is(eventfd_write(fd, 7), 0);
+    check_is(outcome_await(moded, &outcome), sizeof(count));
+    check_is(count, 7);
+    auraio_destroy(moded);
+    close(fd);
+}
+
 TestEveryMode(stream, a_full_pipe_that_does_not_block_is_written_once_there_is_room, .timeout = 60)
 {
     static char full[4096];
@@ -145,8 +171,7 @@ TestEveryMode(stream, a_full_pipe_that_does_not_block_is_written_once_there_is_r
     auraio_engine_t *moded = mode_engine(*mode);
     check_is(fcntl(pipe.write_fd, F_SETPIPE_SZ, 4096), 4096);
     check_is(write(pipe.write_fd, full, sizeof(full)), sizeof(full));
-    check_accepted(
-        auraio_write(moded, pipe.write_fd, auraio_buf(full), 10, -1, outcome_record, &outcome));
+    check_accepted(auraio_write(moded, pipe.write_fd, auraio_buf(full), 10, -1, outcome_record, &outcome));
     check_is(auraio_wait(moded, 20), 0);
     check_is(outcome.calls, 0);
     check_is(read(pipe.read_fd, full, sizeof(full)), sizeof(full));

@@ -41,9 +41,8 @@ static void *use_pool_once(void *context)
 {
     struct visitor *visitor = context;
     char *buf = auraio_buffer_alloc(visitor->engine, BYTES);
-    visitor->wrong +=
-        buf == NULL || perform_read(visitor->engine, file, buf, BYTES, 0) != BYTES ||
-        !pattern_holds(buf, BYTES, 0);
+    visitor->wrong += buf == NULL || perform_read(visitor->engine, file, buf, BYTES, 0) != BYTES ||
+                      !pattern_holds(buf, BYTES, 0);
     auraio_buffer_free(visitor->engine, buf, BYTES);
     return NULL;
 }
@@ -80,14 +79,14 @@ static void expect_no_growth(auraio_ring_select_t mode, void *(*body)(void *))
     check_below((int64_t)after_bytes - (int64_t)before_bytes, GROWTH_BYTES);
 }
 
-TestEveryMode(short_lived_threads, that_read_once_leave_nothing_behind, .timeout = 120,
-              .init = set_up_file, .fini = tear_down_file)
+TestEveryMode(short_lived_threads, that_read_once_leave_nothing_behind, .timeout = 120, .init = set_up_file,
+              .fini = tear_down_file)
 {
     expect_no_growth(*mode, read_once);
 }
 
-Test(short_lived_threads, that_use_a_pool_buffer_leave_nothing_behind, .timeout = 120,
-     .init = set_up_file, .fini = tear_down_file)
+Test(short_lived_threads, that_use_a_pool_buffer_leave_nothing_behind, .timeout = 120, .init = set_up_file,
+     .fini = tear_down_file)
 {
     expect_no_growth(AURAIO_SELECT_ADAPTIVE, use_pool_once);
 }

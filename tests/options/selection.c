@@ -184,6 +184,27 @@ TestEveryMode(sqpoll_modes, never_fails_creation_and_reads_work, .timeout = 60)
     auraio_destroy(engine);
 }
 
+Test(sqpoll, a_chain_holds)
+{
+    char written[BYTES], copy[BYTES];
+    const int fd = file_empty(0);
+    auraio_options_t options = mode_options(AURAIO_SELECT_ADAPTIVE);
+    options.enable_sqpoll = true;
+    auraio_engine_t *engine = engine_with(&options);
+    for (int round = 0; round < 100; round++) {
+        tally_t tally = {0};
+        auraio_op_t ops[2] = {write_op(fd, written, BYTES, 0), read_op(fd, copy, BYTES, 0)};
+        pattern_fill(written, BYTES, round);
+        ops[0].flags = AURAIO_OP_LINK;
+        check_is(auraio_submit_batch(engine, ops, 2, tally_record, &tally, NULL), 2);
+        check_is(auraio_drain(engine, PATIENCE_MS), 2);
+        check_is(tally.bytes, 2 * BYTES);
+        check_that(pattern_holds(copy, BYTES, round));
+    }
+    auraio_destroy(engine);
+    close(fd);
+}
+
 Test(sqpoll, an_engine_reads_again_after_its_kernel_thread_slept)
 {
     char byte;

@@ -40,7 +40,8 @@ static auraio_options_t *options_of_size(const auraio_options_t *options, size_t
 
 Test(struct_size, of_an_older_header_is_accepted_and_its_missing_tail_is_default)
 {
-    static const size_t sizes[] = {offsetof(auraio_options_t, ring_select), offsetof(auraio_options_t, max_pending),
+    static const size_t sizes[] = {offsetof(auraio_options_t, ring_select),
+                                   offsetof(auraio_options_t, max_pending),
                                    offsetof(auraio_options_t, backend), offsetof(auraio_options_t, reserved)};
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         auraio_options_t options;

@@ -6,7 +6,7 @@
 
 #include "require.h"
 
-enum { LEAVERS = 8, STORMS = 60, STORMS_INSTRUMENTED = 20, READS = 16, BYTES = 4096 };
+enum { LEAVERS = 8, STORMS = 60, READS = 16, BYTES = 4096 };
 
 static struct {
     auraio_engine_t *engine;
@@ -23,8 +23,8 @@ static void *submit_and_leave(void *context)
     for (int i = 0; i < READS; i++) {
         require(auraio_read(world.engine, world.file, auraio_buf(bufs[i]), BYTES, (off_t)i * BYTES,
                             tally_record, &world.files) != NULL);
-        require(auraio_read(world.engine, world.pipe.read_fd, auraio_buf(bufs[READS + i]), 1, -1, tally_record,
-                            &world.pipes) != NULL);
+        require(auraio_read(world.engine, world.pipe.read_fd, auraio_buf(bufs[READS + i]), 1, -1,
+                            tally_record, &world.pipes) != NULL);
     }
     return NULL;
 }
@@ -58,18 +58,17 @@ static void play_storm(int storm)
 int main(int argc, char **argv)
 {
     pthread_t driver;
-    const int storms = is_instrumented() ? STORMS_INSTRUMENTED : STORMS;
     world.engine = mode_engine(mode_argument(argc, argv));
     world.file = file_of_pattern(READS * BYTES);
     world.pipe = pipe_open(0);
     require(pthread_create(&driver, NULL, drive, NULL) == 0);
-    for (int storm = 0; storm < storms; storm++)
+    for (int storm = 0; storm < STORMS; storm++)
         play_storm(storm);
     atomic_store(&world.stop, true);
     require(pthread_join(driver, NULL) == 0);
     require(auraio_drain(world.engine, PATIENCE_MS) == 0);
-    require(world.files.calls == storms * LEAVERS * READS && world.files.failures == 0);
-    require(world.pipes.calls == storms * LEAVERS * READS && world.pipes.failures == 0);
+    require(world.files.calls == STORMS * LEAVERS * READS && world.files.failures == 0);
+    require(world.pipes.calls == STORMS * LEAVERS * READS && world.pipes.failures == 0);
     auraio_destroy(world.engine);
     pipe_close(world.pipe);
     close(world.file);

@@ -10,7 +10,7 @@
 
 #include "require.h"
 
-enum { THREADS = 4, ENGINES = 150, ENGINES_INSTRUMENTED = 40, READS = 8, BYTES = 512 };
+enum { THREADS = 4, ENGINES = 150, READS = 8, BYTES = 512 };
 
 static auraio_ring_select_t mode;
 static int file;
@@ -44,10 +44,9 @@ static void expect_told(const struct visit *visit)
 
 static void *come_and_go(void *unused)
 {
-    const int engines = is_instrumented() ? ENGINES_INSTRUMENTED : ENGINES;
     const pipe_pair_t pipe = pipe_open(0);
     (void)unused;
-    for (int i = 0; i < engines; i++) {
+    for (int i = 0; i < ENGINES; i++) {
         pthread_t helper;
         auraio_engine_t *engine = mode_engine(mode);
         struct visit own = {.engine = engine, .pipe_fd = pipe.read_fd}, helpers = own;

@@ -19,7 +19,6 @@ enum {
     CANCELLERS = 2,
     WINDOW = 32,
     OPERATIONS = 3000,
-    OPERATIONS_INSTRUMENTED = 600,
     BYTES = 4096,
     BLOCKS = 256,
     PUBLISHED = 64
@@ -103,7 +102,8 @@ static auraio_op_t make_operation(struct record *record, int submitter, int slot
     return op;
 }
 
-/* Submit until accepted. A registered buffer may be gone at any moment: then the read goes to plain memory. */
+/* Submit until accepted. A registered buffer may be gone at any moment: then the read goes to plain memory.
+ */
 static auraio_request_t *submit_operation(struct record *record, auraio_op_t op)
 {
     const int64_t deadline_ms = now_ms() + PATIENCE_MS;
@@ -135,12 +135,11 @@ static void finish_record(struct record *record)
 static void *submit_all(void *context)
 {
     const int submitter = (int)(intptr_t)context;
-    const int operations = is_instrumented() ? OPERATIONS_INSTRUMENTED : OPERATIONS;
     struct record *records = calloc(WINDOW, sizeof(*records));
     const pipe_pair_t fed = pipe_open(0), empty = pipe_open(0);
     unsigned random = 12345u + (unsigned)submitter;
     require(records != NULL);
-    for (int i = 0; i < operations; i++) {
+    for (int i = 0; i < OPERATIONS; i++) {
         const int slot = i % WINDOW;
         struct record *record = &records[slot];
         if (i >= WINDOW)
@@ -255,8 +254,8 @@ static void destroy_world(void)
 int main(int argc, char **argv)
 {
     enum { OTHERS = WAITERS + CANCELLERS + 2 };
-    static void *(*const bodies[OTHERS])(void *) = {wait_for_all, wait_for_all, wait_for_all,
-                                                    wait_for_all, cancel_some,  cancel_some,
+    static void *(*const bodies[OTHERS])(void *) = {wait_for_all,         wait_for_all,   wait_for_all,
+                                                    wait_for_all,         cancel_some,    cancel_some,
                                                     change_registrations, look_at_figures};
     pthread_t submitters[SUBMITTERS], others[OTHERS];
     create_world(mode_argument(argc, argv));

@@ -20,12 +20,12 @@
 #include "process.h"
 
 /** End the program unless the condition holds. */
-#define require(condition)                                                                                    \
-    do {                                                                                                      \
-        if (!(condition)) {                                                                                   \
-            fprintf(stderr, "%s:%d: not so: %s%s\n", __FILE__, __LINE__, #condition, mode_note());            \
-            _Exit(1);                                                                                         \
-        }                                                                                                     \
+#define require(condition)                                                                                   \
+    do {                                                                                                     \
+        if (!(condition)) {                                                                                  \
+            fprintf(stderr, "%s:%d: not so: %s%s\n", __FILE__, __LINE__, #condition, mode_note());           \
+            _Exit(1);                                                                                        \
+        }                                                                                                    \
     } while (0)
 
 /** The mode a program was started with. */
@@ -39,11 +39,11 @@ static inline auraio_ring_select_t mode_argument(int argc, char **argv)
 }
 
 /**
- * Let time pass until @p count reaches @p target. With a ring of its own the calling thread has to drive; else
- * others do, and it only gives way.
+ * Let time pass until @p count reaches @p target. With a ring of its own the calling thread has to drive;
+ * else others do, and it only gives way.
  */
-static inline void require_reached(auraio_engine_t *engine, auraio_ring_select_t mode, const atomic_int *count,
-                                   int target)
+static inline void require_reached(auraio_engine_t *engine, auraio_ring_select_t mode,
+                                   const atomic_int *count, int target)
 {
     const int64_t deadline_ms = now_ms() + PATIENCE_MS;
     while (atomic_load(count) < target) {

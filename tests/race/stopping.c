@@ -10,12 +10,12 @@
 
 #include "require.h"
 
-enum { RUNS = 1000, RUNS_INSTRUMENTED = 200, READS = 4, SUBMITTERS = 2, AHEAD = 64, BYTES = 512 };
+enum { RUNS = 2000, READS = 4, SUBMITTERS = 2, AHEAD = 64, BYTES = 512 };
 
 static struct {
     auraio_engine_t *engine;
     auraio_ring_select_t mode;
-    int file, runs;
+    int file;
     atomic_int returned;
     atomic_bool done;
     tally_t others;
@@ -26,7 +26,7 @@ static void *run_over_and_over(void *unused)
 {
     static char bufs[READS][BYTES];
     (void)unused;
-    for (int i = 0; i < world.runs; i++) {
+    for (int i = 0; i < RUNS; i++) {
         tally_t own = {0};
         for (int read = 0; read < READS; read++)
             require(auraio_read(world.engine, world.file, auraio_buf(bufs[read]), BYTES, (off_t)read * BYTES,
@@ -41,7 +41,7 @@ static void *run_over_and_over(void *unused)
 static void *stop_over_and_over(void *unused)
 {
     (void)unused;
-    for (int i = 0; i < world.runs; i++) {
+    for (int i = 0; i < RUNS; i++) {
         const int64_t deadline_ms = now_ms() + PATIENCE_MS;
         auraio_stop(world.engine);
         while (atomic_load(&world.returned) < i + 1) {
@@ -75,7 +75,6 @@ static void *submit_over_and_over(void *unused)
 int main(int argc, char **argv)
 {
     pthread_t runner, stopper, submitters[SUBMITTERS];
-    world.runs = is_instrumented() ? RUNS_INSTRUMENTED : RUNS;
     world.mode = mode_argument(argc, argv);
     world.engine = mode_engine(world.mode);
     world.file = file_of_pattern(READS * BYTES);

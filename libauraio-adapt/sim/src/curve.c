@@ -13,7 +13,7 @@
 
 #include <errno.h>
 
-#define WORK_UNIT 0x1p30 /* virtual time of a mean operation: fine enough, and 2^33 of them fit */
+#define WORK_UNIT 0x1p24 /* virtual time of a mean operation: fine enough, and 2^39 of them fit */
 #define Z99 2.326347874
 
 /* ln of y at depth n, linear in ln(depth) between the knots and constant outside of them. */
@@ -52,12 +52,24 @@ static double sigma_of(double log_ratio)
     return Z99 - sqrt(fmax(0, d));
 }
 
+/* What makes the mean of exp(sigma z) 1: the lognormal's exp(-sigma^2 / 2), and what the table of
+ * normal variates cuts off beyond its ends +-a, Phi(a - sigma) - Phi(-a - sigma) of Phi(a) -
+ * Phi(-a). */
+static double work_scale(const sim_normal_t *normal, double sigma)
+{
+    double a = normal->at[SIM_NORMAL_CELLS];
+    double all = erf(a * M_SQRT1_2);
+    double kept = 0.5 * (erf((a - sigma) * M_SQRT1_2) + erf((a + sigma) * M_SQRT1_2));
+    return exp(-0.5 * sigma * sigma) * all / kept;
+}
+
 int sim_curve_init(sim_device_t *device, uint32_t depth)
 {
     sim_curve_t *curve = &device->curve;
     curve->per_ns = malloc(((size_t)depth + 1) * sizeof(double));
     curve->sigma = malloc(((size_t)depth + 1) * sizeof(double));
-    if (!curve->per_ns || !curve->sigma)
+    curve->scale = malloc(((size_t)depth + 1) * sizeof(double));
+    if (!curve->per_ns || !curve->sigma || !curve->scale)
         return -ENOMEM;
     curve->depth_max = depth;
     for (uint32_t n = 0; n <= depth; n++) {
@@ -68,6 +80,7 @@ int sim_curve_init(sim_device_t *device, uint32_t depth)
             ops *= (double)at / first->depth;
         curve->per_ns[n] = ops * 1e-9 / at * WORK_UNIT;
         curve->sigma[n] = sigma_of(interpolate(device->model, at, tail_ratio));
+        curve->scale[n] = work_scale(&device->normal, curve->sigma[n]);
     }
     return sim_heap_init(&curve->heap, depth);
 }
@@ -77,6 +90,7 @@ void sim_curve_destroy(sim_device_t *device)
     sim_heap_destroy(&device->curve.heap);
     free(device->curve.per_ns);
     free(device->curve.sigma);
+    free(device->curve.scale);
 }
 
 static double rate(const sim_device_t *device)
@@ -99,7 +113,7 @@ void sim_curve_plan(sim_device_t *device)
     int64_t at = INT64_MAX;
     if (curve->heap.count > 0 && !device->paused) {
         double left = (double)(sim_heap_first(&curve->heap) - curve->virtual_now);
-        at = device->now_ns + 1 + (int64_t)(fmax(0, left) / rate(device));
+        at = device->now_ns + sim_time_ns(left / rate(device) + 1);
     }
     sim_device_set_timer(device, SIM_TIMER_CURVE, at);
 }
@@ -109,10 +123,10 @@ void sim_curve_arrive(sim_device_t *device, uint32_t op)
     sim_curve_t *curve = &device->curve;
     sim_curve_sync(device);
     assert(curve->heap.count < curve->depth_max);
-    double sigma = curve->sigma[curve->heap.count + 1];
+    uint32_t n = curve->heap.count + 1;
     double z = sim_normal_draw(&device->normal, &device->service);
-    double work = exp(sigma * z - 0.5 * sigma * sigma);
-    sim_heap_push(&curve->heap, curve->virtual_now + (int64_t)(work * WORK_UNIT), op);
+    double work = exp(curve->sigma[n] * z) * curve->scale[n];
+    sim_heap_push(&curve->heap, curve->virtual_now + sim_time_ns(work * WORK_UNIT), op);
     sim_curve_plan(device);
 }
 

@@ -4,8 +4,8 @@
 
 #include <auraio/adapt_sim.h>
 
-/* Fill in what the knots of a model (at least one) don't say: a closed load of small reads, room above
- * the last depth, runs that are long enough. */
+/* Fill in what the knots of a model (at least one) don't say: a closed load of small reads, room
+ * above the last depth, runs that are long enough. */
 void sim_curve_model_complete(auraio_sim_model_t *model);
 
 #endif

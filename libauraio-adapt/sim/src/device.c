@@ -30,16 +30,16 @@ int64_t sim_device_service_ns(sim_device_t *device, const sim_op_t *op)
         ns = sim_rng_exponential(&device->service, ns);
     }
     ns += (double)model->kib_ns * (double)op->size_bytes / 1024;
-    return (int64_t)(ns / device->speed) + 1;
+    return sim_time_ns(ns / device->speed);
 }
 
 static int64_t transit_ns(sim_device_t *device)
 {
     double half = (double)device->model->transit_ns / 2;
     if (device->model->transit_jitter > 0)
-        half *= exp(device->model->transit_jitter *
-                    sim_normal_draw(&device->normal, &device->jitter));
-    return (int64_t)half;
+        half *=
+            exp(device->model->transit_jitter * sim_normal_draw(&device->normal, &device->jitter));
+    return sim_time_ns(half);
 }
 
 static void done(sim_device_t *device, uint32_t op)
@@ -263,9 +263,8 @@ static void start_disturbances(sim_device_t *device)
 {
     const auraio_sim_model_t *model = device->model;
     if (model->pause_every_ns > 0)
-        sim_device_set_timer(
-            device, SIM_TIMER_PAUSE,
-            sim_rng_interval_ns(&device->pauses, (double)model->pause_every_ns));
+        sim_device_set_timer(device, SIM_TIMER_PAUSE,
+                             sim_rng_interval_ns(&device->pauses, (double)model->pause_every_ns));
     if (model->neighbour_ops > 0) {
         device->neighbour_on = true;
         if (model->neighbour_off_ns > 0)

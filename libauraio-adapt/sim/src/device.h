@@ -19,8 +19,8 @@
 #include "normal.h"
 #include "rng.h"
 
-#define SIM_NEIGHBOUR UINT32_MAX  /* the ring of an operation that is another user's */
-#define SIM_NEIGHBOUR_OPS 4096u   /* of them at most: the neighbour sheds what exceeds it */
+#define SIM_NEIGHBOUR UINT32_MAX /* the ring of an operation that is another user's */
+#define SIM_NEIGHBOUR_OPS 4096u  /* of them at most: the neighbour sheds what exceeds it */
 #define SIM_DISK_QUEUE_MAX 256
 
 typedef enum sim_stage {
@@ -68,6 +68,7 @@ typedef struct sim_curve {
     sim_heap_t heap; /* by the virtual time at which an operation's work is done */
     double *per_ns;  /* virtual time a nanosecond with n in flight */
     double *sigma;   /* of the work of an operation that arrives as the n-th */
+    double *scale;   /* what makes the mean of that work 1 */
     uint32_t depth_max;
     int64_t virtual_now;
     int64_t last_ns; /* when virtual_now was true */
@@ -117,7 +118,8 @@ void sim_device_destroy(sim_device_t *device);
 /* From now on the device is as `segment` says. */
 void sim_device_segment(sim_device_t *device, const auraio_sim_segment_t *segment);
 
-/* Send an operation at device->now_ns; its ring, kind, size_bytes and queued_ns are the caller's. */
+/* Send an operation at device->now_ns; its ring, kind, size_bytes and queued_ns are the caller's.
+ */
 void sim_device_send(sim_device_t *device, sim_op_t op);
 
 /* When something happens next; INT64_MAX: nothing will. */
@@ -136,7 +138,8 @@ void sim_device_reaped(sim_device_t *device);
 /* Every operation is in one place and the counters agree: for tests. */
 bool sim_device_check(const sim_device_t *device);
 
-/* ---- for the stations and the gate ------------------------------------------------------------ */
+/* ---- for the stations and the gate ------------------------------------------------------------
+ */
 
 void sim_device_set_timer(sim_device_t *device, sim_timer_t timer, int64_t at_ns);
 void sim_device_station_left(sim_device_t *device, uint32_t op);

@@ -41,8 +41,7 @@ static int choose(const sim_device_t *device, int64_t *ret_positioning_ns)
     assert(disk->count > 0);
     int best = 0;
     int64_t best_ns = positioning_ns(device, &disk->spots[0]);
-    bool overdue =
-        device->now_ns - disk->spots[0].since_ns > device->model->disk_patience_ns;
+    bool overdue = device->now_ns - disk->spots[0].since_ns > device->model->disk_patience_ns;
     for (int i = 1; i < disk->count && !overdue; i++) {
         int64_t ns = positioning_ns(device, &disk->spots[i]);
         if (ns < best_ns) {
@@ -69,7 +68,7 @@ void sim_disk_start(sim_device_t *device)
     disk->count--;
     disk->cylinder = spot.cylinder;
     device->busy = 1;
-    int64_t ns = (int64_t)((double)positioning / device->speed) +
+    int64_t ns = sim_time_ns((double)positioning / device->speed) +
                  sim_device_service_ns(device, &device->ops[spot.op]);
     sim_heap_push(&device->heap, device->now_ns + ns, spot.op);
 }

@@ -1,8 +1,8 @@
 /* dispatch.c - sends what the limit allows.
  *
  * Several rings under one controller take credits of the device's limit through
- * auraio_adapt_share_*, the same way an engine does: a ring keeps a credit as long as it has more to
- * send and no one waits for its fair share.
+ * auraio_adapt_share_*, the same way an engine does: a ring keeps a credit as long as it has more
+ * to send and no one waits for its fair share.
  */
 #include "dispatch.h"
 
@@ -19,18 +19,20 @@ static void send(sim_run_t *run, uint32_t ring)
     sim_device_send(&run->device, sim_load_take(&run->load, ring, run->now_ns));
 }
 
-static void refresh_limits(sim_run_t *run)
+static bool is_shared(const sim_run_t *run)
+{
+    return run->rings > 1 && run->control_count == 1;
+}
+
+void sim_dispatch_refresh(sim_run_t *run)
 {
     int max = run->model->max_limit;
     for (int i = 0; i < run->control_count; i++) {
         int limit = run->policy->limit(run->controls[i].state);
         run->controls[i].limit = limit < 1 ? 1 : limit > max ? max : limit;
     }
-}
-
-static bool is_shared(const sim_run_t *run)
-{
-    return run->rings > 1 && run->control_count == 1;
+    if (is_shared(run) && run->share.limit != run->controls[0].limit)
+        auraio_adapt_share_set_limit(&run->share, run->controls[0].limit);
 }
 
 void sim_dispatch_completed(sim_run_t *run, uint32_t ring)
@@ -61,8 +63,6 @@ static void use_credits(sim_run_t *run, uint32_t ring, int credits)
 
 static void dispatch_shared(sim_run_t *run)
 {
-    if (run->share.limit != run->controls[0].limit)
-        auraio_adapt_share_set_limit(&run->share, run->controls[0].limit);
     int index = 0, granted;
     while ((granted = auraio_adapt_share_next(&run->share, run->users, run->rings, &index)) > 0)
         use_credits(run, (uint32_t)index, granted);
@@ -78,7 +78,6 @@ static void dispatch_shared(sim_run_t *run)
 
 void sim_dispatch(sim_run_t *run)
 {
-    refresh_limits(run);
     if (is_shared(run)) {
         dispatch_shared(run);
         return;

@@ -4,7 +4,11 @@
 
 #include "run.h"
 
-/* Take the policies' limits, and send all that they and the load allow. */
+/* Take the policies' limits. Before completions are accounted for, or a ring would reuse a credit
+ * that the new limit takes away. */
+void sim_dispatch_refresh(sim_run_t *run);
+
+/* Send all that the limits and the load allow. */
 void sim_dispatch(sim_run_t *run);
 
 /* An operation of the ring completed: give its credit back, unless the ring uses it again. */

@@ -1,11 +1,12 @@
 /* gate.c - rate limits in front of the station: what clouds and cgroups put there.
  *
- * Token bucket: one token an operation, gate_ops of them a second, at most gate_burst saved up. Kept
- * as the time at which the bucket is full again (the generic cell rate algorithm, ITU-T I.371):
- * taking a token moves that time by one interval, and none is left when it is a burst ahead.
+ * Token bucket: one token an operation, gate_ops of them a second, at most gate_burst saved up.
+ * Kept as the time at which the bucket is full again (the generic cell rate algorithm, ITU-T
+ * I.371): taking a token moves that time by one interval, and none is left when it is a burst
+ * ahead.
  *
- * Slices: what the kernel's blkio throttle does (block/blk-throttle.c): a slice's whole budget may be
- * used at once at its start, and then nothing passes until the next slice.
+ * Slices: what the kernel's blkio throttle does (block/blk-throttle.c): a slice's whole budget may
+ * be used at once at its start, and then nothing passes until the next slice.
  */
 #include "device.h"
 
@@ -22,7 +23,8 @@ static int64_t slice_budget(const auraio_sim_model_t *model)
 static bool bucket_passes(sim_device_t *device)
 {
     int64_t interval = interval_ns(device->model);
-    int64_t full = device->bucket_full_ns > device->now_ns ? device->bucket_full_ns : device->now_ns;
+    int64_t full =
+        device->bucket_full_ns > device->now_ns ? device->bucket_full_ns : device->now_ns;
     int64_t ahead = (int64_t)((device->model->gate_burst - 1) * (double)interval);
     if (full - device->now_ns > ahead)
         return false;
@@ -54,6 +56,7 @@ int64_t sim_gate_opens_ns(const sim_device_t *device)
 {
     const auraio_sim_model_t *model = device->model;
     if (model->gate == AURAIO_SIM_BUCKET)
-        return device->bucket_full_ns - (int64_t)((model->gate_burst - 1) * (double)interval_ns(model));
+        return device->bucket_full_ns -
+               (int64_t)((model->gate_burst - 1) * (double)interval_ns(model));
     return (device->slice + 1) * model->gate_slice_ns;
 }

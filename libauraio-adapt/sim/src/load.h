@@ -17,9 +17,9 @@ typedef struct sim_load {
     sim_rng_t sizes, arrivals;
     bool endless; /* in the segment that is running */
     int rings;
-    sim_fifo_t *waiting;  /* of each ring: when the requests were made */
-    sim_heap_t thinkers;  /* workers (by ring) that think until then */
-    int64_t arrival_ns;   /* the next one; INT64_MAX: closed loop */
+    sim_fifo_t *waiting; /* of each ring: when the requests were made */
+    sim_heap_t thinkers; /* workers (by ring) that think until then */
+    int64_t arrival_ns;  /* the next one; INT64_MAX: closed loop */
     uint32_t arrival_ring;
 } sim_load_t;
 

@@ -18,36 +18,55 @@ void sim_measure_begin(sim_measure_t *measure, int64_t from_ns, int64_t to_ns, i
     measure->rings = rings;
     measure->limit = measure->limit_min = measure->limit_max = limit;
     measure->limit_since_ns = measure->steady_ns;
-    measure->look_ns = from_ns;
+    measure->quarters[0].from_ns = from_ns;
     measure->reached_ns = measure->reached_completions = -1;
 }
 
-/* One completion more in the look that is running; judge it when it is full. */
+/* Judge the look that ends with the quarter that is running. */
+static void judge_look(sim_measure_t *measure)
+{
+    const sim_quarter_t *oldest = &measure->quarters[(measure->quarter + 1) % SIM_QUARTERS];
+    double count = 0, latency_sum = 0;
+    for (int i = 0; i < SIM_QUARTERS; i++) {
+        count += measure->quarters[i].count;
+        latency_sum += measure->quarters[i].latency_sum;
+    }
+    const auraio_sim_goal_t *goal = &measure->goal;
+    double elapsed_ns = (double)(measure->last_ns - oldest->from_ns);
+    bool fast = count * 1e9 >= SIM_REACHED_SHARE * goal->throughput_ops * elapsed_ns;
+    bool quick = latency_sum <= SIM_REACHED_LATENCY * (double)goal->mean_ns * count;
+    if (measure->reached_ns < 0 && fast && (quick || measure->first)) {
+        measure->reached_ns = oldest->from_ns - measure->from_ns;
+        measure->reached_completions = oldest->before;
+    }
+    measure->slow_looks = quick ? 0 : measure->slow_looks + 1;
+    if (measure->slow_looks >= SIM_SLOW_LOOKS)
+        measure->settled_ns = measure->last_ns - measure->from_ns;
+}
+
+/* Completions that come at one instant belong to one quarter, or a rate would depend on how its end
+ * divides them. */
 static void look(sim_measure_t *measure, int64_t now_ns, int64_t latency_ns)
 {
-    measure->look_latency_sum += latency_ns;
-    if (++measure->look_count < SIM_LOOK)
-        return;
-    double elapsed_ns = (double)(now_ns - measure->look_ns);
-    double mean_ns = (double)measure->look_latency_sum / SIM_LOOK;
-    const auraio_sim_goal_t *goal = &measure->goal;
-    bool fast = SIM_LOOK * 1e9 >= SIM_REACHED_SHARE * goal->throughput_ops * elapsed_ns;
-    bool quick = measure->first || mean_ns <= SIM_REACHED_LATENCY * (double)goal->mean_ns;
-    if (fast && quick) {
-        measure->reached_ns = measure->look_ns - measure->from_ns;
-        measure->reached_completions = measure->seen - SIM_LOOK;
+    sim_quarter_t *quarter = &measure->quarters[measure->quarter % SIM_QUARTERS];
+    if (quarter->count >= SIM_LOOK / SIM_QUARTERS && now_ns > measure->last_ns) {
+        if (measure->quarter >= SIM_QUARTERS - 1)
+            judge_look(measure);
+        measure->quarter++;
+        quarter = &measure->quarters[measure->quarter % SIM_QUARTERS];
+        *quarter = (sim_quarter_t){.from_ns = measure->last_ns, .before = measure->seen};
     }
-    measure->look_count = 0;
-    measure->look_latency_sum = 0;
-    measure->look_ns = now_ns;
+    quarter->count++;
+    quarter->latency_sum += (double)latency_ns;
+    measure->last_ns = now_ns;
 }
 
 void sim_measure_completion(sim_measure_t *measure, int64_t now_ns, int64_t latency_ns,
                             int64_t wait_ns, uint32_t ring)
 {
-    measure->seen++;
-    if (measure->goal.throughput_ops > 0 && measure->reached_ns < 0)
+    if (measure->goal.throughput_ops > 0)
         look(measure, now_ns, latency_ns);
+    measure->seen++;
     if (now_ns < measure->steady_ns)
         return;
     measure->count++;
@@ -103,6 +122,7 @@ void sim_measure_end(sim_measure_t *measure, int64_t now_ns, auraio_sim_figures_
         .jain = jain(measure->ring_counts, measure->rings),
         .reached_ns = measure->reached_ns,
         .reached_completions = measure->reached_completions,
+        .settled_ns = measure->slow_looks >= SIM_SLOW_LOOKS ? -1 : measure->settled_ns,
     };
     for (int i = 0; i < measure->target_count; i++)
         ret_figures->over[i] = (double)measure->overs[i] / count;

@@ -8,11 +8,23 @@
 
 #include <auraio/adapt_sim.h>
 
-/* Completions of one look at whether the goal is reached: enough that luck is a few percent. Looks
- * don't overlap, so that a run gets one chance for each 256 completions, not 256 of them. */
+/* Completions of one look at whether the goal is reached: enough that luck is a few percent. A look
+ * ends with each quarter of one, so that on a slow device it doesn't take seconds to see it. */
 #define SIM_LOOK 256
+#define SIM_QUARTERS 4
 #define SIM_REACHED_SHARE 0.95
 #define SIM_REACHED_LATENCY 1.5
+
+/* Latency is unsettled as long as the looks of 4 x 256 completions in a row see too much of it: a
+ * probe is over sooner. */
+#define SIM_SLOW_LOOKS (3 * SIM_QUARTERS + 1)
+
+typedef struct sim_quarter {
+    int64_t from_ns;
+    int64_t before; /* completions of the segment before it */
+    int count;
+    double latency_sum;
+} sim_quarter_t;
 
 typedef struct sim_measure {
     int64_t from_ns, steady_ns;
@@ -33,11 +45,13 @@ typedef struct sim_measure {
     int64_t limit_since_ns;
     double limit_area;
 
-    int64_t look_ns; /* when the look that is running began */
-    int64_t look_latency_sum;
-    int look_count;
-    int64_t seen; /* completions since the segment began */
+    sim_quarter_t quarters[SIM_QUARTERS]; /* the one that is running, and those before it */
+    int quarter;                          /* how many are over */
+    int64_t last_ns;                      /* the last completion */
+    int64_t seen;                         /* completions since the segment began */
     int64_t reached_ns, reached_completions;
+    int slow_looks;
+    int64_t settled_ns;
 } sim_measure_t;
 
 /* Begin a segment that lasts from `from_ns` to `to_ns`. `ring_counts` (rings of them) is kept, and

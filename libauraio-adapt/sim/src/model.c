@@ -8,18 +8,17 @@
 #define MS INT64_C(1000000)
 #define SEC INT64_C(1000000000)
 
-/* A 4 KiB read of flash: array time with some spread, and one in 50 meets a program, an erase or a retry
- * and takes several times as long. */
+/* A 4 KiB read of flash: array time with some spread, and one in 50 meets a program, an erase or a
+ * retry and takes several times as long. */
 #define FLASH_READ                                                                                 \
     {                                                                                              \
         .shape = AURAIO_SIM_LOGNORMAL, .median_ns = 70 * US, .sigma = 0.25, .tail_share = 0.02,    \
-        .tail_from = 2.5, .tail_shape = 2, .tail_cap = 40                                           \
+        .tail_from = 2.5, .tail_shape = 2, .tail_cap = 40                                          \
     }
 #define ALWAYS_SMALL_READS .segments = {{.small_bytes = 4096}}, .segment_count = 1
 #define TAIL(share, from, cap)                                                                     \
     .tail_share = share, .tail_from = from, .tail_shape = 2, .tail_cap = cap
-#define BODY(median, spread)                                                                       \
-    .shape = AURAIO_SIM_LOGNORMAL, .median_ns = median, .sigma = spread
+#define BODY(median, spread) .shape = AURAIO_SIM_LOGNORMAL, .median_ns = median, .sigma = spread
 
 /* A drive of flash, and most of what happens to one. */
 #define FLASH(label, text)                                                                         \
@@ -149,15 +148,10 @@ static const auraio_sim_model_t models[] = {
         FLASH("drift", "reads of 4K and 64K whose share drifts: 10 %, 50 %, 10 % large"),
         .kib_ns = 3 * US,
         .bus_kib_ns = 150,
-        .segments = {{.duration_ns = SEC,
-                      .small_bytes = 4096,
-                      .large_bytes = 65536,
-                      .large_share = 0.1},
-                     {.duration_ns = SEC,
-                      .small_bytes = 4096,
-                      .large_bytes = 65536,
-                      .large_share = 0.5},
-                     {.small_bytes = 4096, .large_bytes = 65536, .large_share = 0.1}},
+        .segments =
+            {{.duration_ns = SEC, .small_bytes = 4096, .large_bytes = 65536, .large_share = 0.1},
+             {.duration_ns = SEC, .small_bytes = 4096, .large_bytes = 65536, .large_share = 0.5},
+             {.small_bytes = 4096, .large_bytes = 65536, .large_share = 0.1}},
         .segment_count = 3,
         .duration_ns = 3 * SEC,
         .targets_ns = {1 * MS},
@@ -172,7 +166,7 @@ static const auraio_sim_model_t models[] = {
         .targets_ns = {800 * US},
     },
     {
-        FLASH("neighbour", "another user takes 120k IOPS, half of the time"),
+        FLASH("neighbour", "another user takes 240k IOPS, 5 ms of every 10"),
         .neighbour_ops = 240000,
         .neighbour_on_ns = 5 * MS,
         .neighbour_off_ns = 5 * MS,
@@ -204,6 +198,16 @@ static const auraio_sim_model_t models[] = {
         .segment_count = 1,
         .duration_ns = 120 * SEC,
         .targets_ns = {500 * US},
+    },
+    {
+        .name = "busy",
+        .summary =
+            "the measured disk at 60k arrivals a second: bursts queue, unless a limit is kept",
+        MEASURED,
+        .segments = {{.small_bytes = 4096, .arrival_ops = 60000}},
+        .segment_count = 1,
+        .duration_ns = 60 * SEC,
+        .targets_ns = {300 * US},
     },
     {
         .name = "workers",

@@ -1,5 +1,5 @@
-/* model_check.c - refuses models that cannot run, field by field. Bounds are those of the arithmetic:
- * times fit 64 bits with room to add, counts fit what is allocated for them. */
+/* model_check.c - refuses models that cannot run, field by field. Bounds are those of the
+ * arithmetic: times fit 64 bits with room to add, counts fit what is allocated for them. */
 #include <auraio/adapt_sim.h>
 
 #include <errno.h>
@@ -10,6 +10,8 @@
 #define HOUR_NS (3600 * INT64_C(1000000000))
 #define OPS_MAX 1e8
 #define LIMIT_MAX 16384
+#define KIB_NS_MAX 1e7 /* 100 KiB/s: a bus of LIMIT_MAX transfers of 4 GiB ends within 64 bits */
+#define SPEED_MAX 1e3
 
 /* Whether lo <= value <= hi; false for NaN. */
 static bool within(double value, double lo, double hi)
@@ -95,13 +97,15 @@ static const char *check_around(const auraio_sim_model_t *model)
 {
     if (!time_ok(model->transit_ns, 0) || !within(model->transit_jitter, 0, 5))
         return "transit_ns or transit_jitter";
-    if (!time_ok(model->kib_ns, 0) || !time_ok(model->bus_kib_ns, 0))
+    if (!within((double)model->kib_ns, 0, KIB_NS_MAX) ||
+        !within((double)model->bus_kib_ns, 0, KIB_NS_MAX))
         return "kib_ns or bus_kib_ns";
     if (!time_ok(model->pause_every_ns, 0) || !time_ok(model->pause_ns, 0) ||
         (model->pause_every_ns > 0) != (model->pause_ns > 0))
         return "pause_every_ns and pause_ns go together";
-    if (!within(model->neighbour_ops, 0, OPS_MAX) || !time_ok(model->neighbour_on_ns, 0) ||
-        !time_ok(model->neighbour_off_ns, 0))
+    bool neighbour = model->neighbour_ops != 0;
+    if ((neighbour && !within(model->neighbour_ops, 1e-3, OPS_MAX)) ||
+        !time_ok(model->neighbour_on_ns, 0) || !time_ok(model->neighbour_off_ns, 0))
         return "neighbour";
     if (model->neighbour_off_ns > 0 && model->neighbour_on_ns == 0)
         return "neighbour_on_ns: needed with neighbour_off_ns";
@@ -129,7 +133,7 @@ static const char *check_segments(const auraio_sim_model_t *model)
         start_ns += segment->duration_ns;
         if (segment->servers < 0 || segment->servers > LIMIT_MAX)
             return "segment servers";
-        if (segment->speed != 0 && !within(segment->speed, 1e-6, 1e6))
+        if (segment->speed != 0 && !within(segment->speed, 1 / SPEED_MAX, SPEED_MAX))
             return "segment speed";
         if (!within(segment->large_share, 0, 1) || !within(segment->write_share, 0, 1))
             return "segment large_share or write_share";

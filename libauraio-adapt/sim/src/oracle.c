@@ -2,8 +2,8 @@
  *
  * Every limit up to 16, then steps of 1/8, with short runs; then every limit around the knee and
  * around each target's bound; and at last one run as long as the policy's at each limit chosen, for
- * the figures the policy is held to. All runs of one oracle share the seed: two limits then differ by
- * what they do, not by their luck.
+ * the figures the policy is held to. All runs of one oracle share the seed: two limits then differ
+ * by what they do, not by their luck.
  */
 #include <auraio/adapt_sim.h>
 
@@ -65,7 +65,8 @@ static int try_limit(sweep_t *sweep, int limit)
     return 0;
 }
 
-/* How long a run must be for SWEEP_COMPLETIONS in its steady half; never longer than the policy's. */
+/* How long a run must be for SWEEP_COMPLETIONS in its steady half; never longer than the policy's.
+ */
 static int plan_short_runs(sweep_t *sweep)
 {
     int limit = sweep->model.max_limit < 64 ? sweep->model.max_limit : 64;
@@ -90,8 +91,8 @@ static int try_grid(sweep_t *sweep)
     return try_limit(sweep, max);
 }
 
-/* The index of the best limit tried under the model's target of that number, -1: the knee. Returns -1
- * when no limit keeps the target. */
+/* The index of the best limit tried under the model's target of that number, -1: the knee. Returns
+ * -1 when no limit keeps the target. */
 static int choose(const sweep_t *sweep, int target)
 {
     double most = 0;

@@ -4,9 +4,8 @@
 #include <string.h>
 
 static const auraio_sim_policy_t *const policies[] = {
-    &sim_policy_auraio,
-    &sim_policy_fixed,     &sim_policy_aimd_p99, &sim_policy_vegas,
-    &sim_policy_gradient2, &sim_policy_ticker,
+    &sim_policy_auraio, &sim_policy_fixed,     &sim_policy_aimd_p99,
+    &sim_policy_vegas,  &sim_policy_gradient2, &sim_policy_ticker,
 };
 
 const auraio_sim_policy_t *auraio_sim_policy_at(int index)

@@ -1,7 +1,8 @@
 /* policy_aimd.c - additive increase, multiplicative decrease on a measured p99.
  *
  * The textbook controller (Chiu and Jain, 1989) with the p99 of a window in the place of a lost
- * packet: a window of 256 completions over the target multiplies the limit by 0.8, one under it adds
+ * packet: a window of 256 completions over the target multiplies the limit by 0.8, one under it
+ * adds
  * 1. Without a target it promises three times the p99 of its first windows, which saw a limit of 4:
  * without a queue, as far as it can tell.
  */
@@ -16,7 +17,7 @@ typedef struct aimd {
     auraio_hist_t window;
     int count;
     int windows;
-    bool bound; /* the limit was what held the application back, in this window */
+    bool bound;          /* the limit was what held the application back, in this window */
     int64_t baseline_ns; /* the largest p99 of the first windows */
     int64_t promise_ns;  /* 0: still learning the baseline */
     double limit;

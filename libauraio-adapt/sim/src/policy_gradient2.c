@@ -1,10 +1,10 @@
 /* policy_gradient2.c - a limit moved by the ratio of a long to a short average of the latency.
  *
- * The method of Netflix's concurrency-limits library (Gradient2Limit), with its constants: each window
- * the limit becomes limit * gradient + sqrt(limit), smoothed by 0.2, where gradient is
- * 1.5 * long / short kept in 0.5 to 1. The long average takes 600 windows; when it stands over twice
- * the short one it falls by 5 %, to recover from an overload. With a target: the target takes the
- * place of 1.5 * long when it is less.
+ * The method of Netflix's concurrency-limits library (Gradient2Limit), with its constants: each
+ * window the limit becomes limit * gradient + sqrt(limit), smoothed by 0.2, where gradient is 1.5 *
+ * long / short kept in 0.5 to 1. The long average takes 600 windows; when it stands over twice the
+ * short one it falls by 5 %, to recover from an overload. With a target: the target takes the place
+ * of 1.5 * long when it is less.
  */
 #include "policy.h"
 
@@ -40,7 +40,8 @@ static int gradient2_init(void *state, const auraio_adapt_options_t *options)
 static void update_long(gradient2_t *gradient, double short_ns)
 {
     gradient->windows++;
-    double weight = gradient->windows <= WARM_UP ? 1.0 / gradient->windows : 2.0 / (LONG_WINDOWS + 1);
+    double weight =
+        gradient->windows <= WARM_UP ? 1.0 / gradient->windows : 2.0 / (LONG_WINDOWS + 1);
     gradient->long_ns += weight * (short_ns - gradient->long_ns);
     if (gradient->long_ns > 2 * short_ns)
         gradient->long_ns *= 0.95;

@@ -1,8 +1,8 @@
 /* policy_ticker.c - the classic ticking controller: every 10 ms, +1 or x0.8.
  *
- * Each tick looks at the p99 of what completed in it, whatever that was: 10,000 completions on a fast
- * drive, one on a slow disk. Over the target the limit falls to 0.8 of itself, otherwise it grows by
- * one. Without a target the guard is ten times the p99 of the first tick that saw enough.
+ * Each tick looks at the p99 of what completed in it, whatever that was: 10,000 completions on a
+ * fast drive, one on a slow disk. Over the target the limit falls to 0.8 of itself, otherwise it
+ * grows by one. Without a target the guard is ten times the p99 of the first tick that saw enough.
  */
 #include "policy.h"
 

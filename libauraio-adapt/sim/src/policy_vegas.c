@@ -1,8 +1,8 @@
 /* policy_vegas.c - the delay-based limit of TCP Vegas (Brakmo and Peterson, 1995).
  *
- * The least latency ever seen is what the device takes without a queue; what an average of recent ones
- * exceeds it by is the queue: limit * (1 - least / average) operations. Under 3 of them the limit
- * grows by one, over 6 it falls by one, once for each limit's worth of completions. The least
+ * The least latency ever seen is what the device takes without a queue; what an average of recent
+ * ones exceeds it by is the queue: limit * (1 - least / average) operations. Under 3 of them the
+ * limit grows by one, over 6 it falls by one, once for each limit's worth of completions. The least
  * latency is forgotten after 30 seconds, or a device that became slower would be starved for ever.
  * With a target: an average that exceeds it halves the limit.
  */

@@ -1,9 +1,9 @@
 /* random.c - devices drawn at random: what nobody tuned a policy for.
  *
  * Each is a sensible device: one that exists, or could. What varies is what differs between devices
- * in the field: how many operations they serve at once, for how long and with what tail, how far away
- * they are, what stands in front of them, and what disturbs them. Figures are drawn evenly on a log
- * scale. A device whose knee would not fit well under the largest limit is drawn again.
+ * in the field: how many operations they serve at once, for how long and with what tail, how far
+ * away they are, what stands in front of them, and what disturbs them. Figures are drawn evenly on
+ * a log scale. A device whose knee would not fit well under the largest limit is drawn again.
  */
 #include <auraio/adapt_sim.h>
 
@@ -29,7 +29,8 @@ static bool chance(sim_rng_t *rng, double share)
     return sim_rng_uniform(rng) <= share;
 }
 
-static auraio_sim_latency_t draw_latency(sim_rng_t *rng, double median_low_ns, double median_high_ns)
+static auraio_sim_latency_t draw_latency(sim_rng_t *rng, double median_low_ns,
+                                         double median_high_ns)
 {
     auraio_sim_latency_t latency = {
         .shape = AURAIO_SIM_LOGNORMAL,
@@ -45,7 +46,8 @@ static auraio_sim_latency_t draw_latency(sim_rng_t *rng, double median_low_ns, d
     return latency;
 }
 
-/* The mean of the body; the tail adds a few percent, which doesn't matter for what it is used for. */
+/* The mean of the body; the tail adds a few percent, which doesn't matter for what it is used for.
+ */
 static double mean_ns(const auraio_sim_latency_t *latency)
 {
     return (double)latency->median_ns * exp(0.5 * latency->sigma * latency->sigma);
@@ -77,7 +79,8 @@ static double draw_servers(sim_rng_t *rng, auraio_sim_model_t *model)
     return ops;
 }
 
-/* A measured curve: throughput saturates as n / (n + half), the p99 leaves the mean behind near it. */
+/* A measured curve: throughput saturates as n / (n + half), the p99 leaves the mean behind near it.
+ */
 static double draw_curve(sim_rng_t *rng, auraio_sim_model_t *model)
 {
     snprintf(model->summary, sizeof(model->summary), "random curve");

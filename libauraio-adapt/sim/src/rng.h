@@ -57,10 +57,19 @@ static inline double sim_rng_exponential(sim_rng_t *rng, double mean)
     return -mean * log(sim_rng_uniform(rng));
 }
 
-/* The same as a time, at least 1 ns: two events of one source never coincide. */
+/* The longest time anything takes: three years, so that a few of them still add up in 64 bits. */
+#define SIM_LONG_NS 1e17
+
+/* A time of at least 1 ns, so that two events of one source never coincide, and at most
+ * SIM_LONG_NS. */
+static inline int64_t sim_time_ns(double ns)
+{
+    return ns < 1 ? 1 : ns < SIM_LONG_NS ? (int64_t)ns : (int64_t)SIM_LONG_NS;
+}
+
 static inline int64_t sim_rng_interval_ns(sim_rng_t *rng, double mean_ns)
 {
-    return 1 + (int64_t)sim_rng_exponential(rng, mean_ns);
+    return sim_time_ns(sim_rng_exponential(rng, mean_ns));
 }
 
 #endif

@@ -43,7 +43,8 @@ static void end_segment(sim_run_t *run)
     run->result.segment_count = run->segment + 1;
 }
 
-/* ---- reaping ---------------------------------------------------------------------------------- */
+/* ---- reaping ----------------------------------------------------------------------------------
+ */
 
 /* The operation's sample; whether the limit held more back is asked before it is replaced. */
 static auraio_adapt_sample_t sample_of(sim_run_t *run, const sim_op_t *op)
@@ -94,6 +95,17 @@ static int report(sim_run_t *run, sim_control_t *control, int64_t ring, unsigned
     return sim_trace_append(run->scenario->trace, &batch);
 }
 
+static void take_limits(sim_run_t *run)
+{
+    int old_limit = run->controls[0].limit;
+    sim_dispatch_refresh(run);
+    int limit = run->controls[0].limit;
+    if (limit == old_limit)
+        return;
+    sim_measure_limit(&run->measure, run->now_ns, limit);
+    digest(run, limit);
+}
+
 static int reap(sim_run_t *run)
 {
     bool late = run->now_ns == run->stall_end_ns;
@@ -103,6 +115,7 @@ static int reap(sim_run_t *run)
         error = report(run, &run->controls[i], run->control_count > 1 ? i : -1, flags);
     if (error)
         return error;
+    take_limits(run);
     /* The done operations leave first: a ring that keeps its credit sends anew into their slots. */
     uint32_t count = run->device.done_count;
     for (uint32_t i = 0; i < count; i++) {
@@ -123,7 +136,7 @@ static int reap(sim_run_t *run)
 static void plan_reap(sim_run_t *run)
 {
     const auraio_sim_model_t *model = run->model;
-    if (model->stall_every_ns > 0 && run->now_ns >= run->stall_ns + model->stall_ns)
+    while (model->stall_every_ns > 0 && run->now_ns >= run->stall_ns + model->stall_ns)
         run->stall_ns += model->stall_every_ns;
     if (run->device.done_count == 0 || run->reap_ns != INT64_MAX)
         return;
@@ -137,7 +150,8 @@ static void plan_reap(sim_run_t *run)
     run->reap_ns = at;
 }
 
-/* ---- the clock -------------------------------------------------------------------------------- */
+/* ---- the clock --------------------------------------------------------------------------------
+ */
 
 static void add_points(sim_run_t *run)
 {
@@ -172,14 +186,10 @@ static int64_t next_ns(const sim_run_t *run)
 
 static int loop(sim_run_t *run)
 {
+    sim_dispatch_refresh(run);
     begin_segment(run, 0);
     for (;;) {
-        int old_limit = run->controls[0].limit;
         sim_dispatch(run);
-        if (run->controls[0].limit != old_limit) {
-            sim_measure_limit(&run->measure, run->now_ns, run->controls[0].limit);
-            digest(run, run->controls[0].limit);
-        }
         run->now_ns = next_ns(run);
         sim_device_advance(&run->device, run->now_ns);
         sim_load_advance(&run->load, run->now_ns);
@@ -200,7 +210,8 @@ static int loop(sim_run_t *run)
     }
 }
 
-/* ---- beginning and end ------------------------------------------------------------------------ */
+/* ---- beginning and end ------------------------------------------------------------------------
+ */
 
 static int init_controls(sim_run_t *run)
 {

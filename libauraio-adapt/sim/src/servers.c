@@ -1,6 +1,6 @@
-/* servers.c - parallel servers behind one FIFO queue: flash channels, storage nodes, disk heads of an
- * array. With Poisson arrivals and exponential service this is the M/M/c queue of the textbooks, and
- * the tests hold it to their formulas. */
+/* servers.c - parallel servers behind one FIFO queue: flash channels, storage nodes, disk heads of
+ * an array. With Poisson arrivals and exponential service this is the M/M/c queue of the textbooks,
+ * and the tests hold it to their formulas. */
 #include "device.h"
 
 /* Give work to every free server. When a segment took servers away, those at work finish first. */

@@ -2,6 +2,7 @@
 #include "text.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -80,15 +81,42 @@ bool sim_text_integer(sim_text_t *text, int64_t min, int64_t max, int64_t *ret_v
     return true;
 }
 
+/* Digits, from `*at` on, into `value`; how many there were. */
+static int read_digits(const char **at, double *value)
+{
+    int count = 0;
+    for (; **at >= '0' && **at <= '9'; ++*at, count++)
+        *value = *value * 10 + (**at - '0');
+    return count;
+}
+
+/* By hand, because strtod reads a comma where the user's locale has one: digits, a fraction, an
+ * exponent. */
 bool sim_text_number(sim_text_t *text, double *ret_value)
 {
-    char word[WORD_MAX], *end;
+    char word[WORD_MAX];
     size_t length;
     if (!peek(text, word, &length))
         return false;
-    errno = 0;
-    double value = strtod(word, &end);
-    if (*end != '\0' || errno != 0 || !(value >= 0 && value <= 1e15)) /* also NaN */
+    const char *at = word;
+    double value = 0, exponent = 0;
+    int digits = read_digits(&at, &value), fraction = 0;
+    if (*at == '.') {
+        at++;
+        fraction = read_digits(&at, &value);
+    }
+    if (digits + fraction == 0)
+        return false;
+    if (*at == 'e' || *at == 'E') {
+        at++;
+        bool negative = *at == '-';
+        at += *at == '-' || *at == '+';
+        if (read_digits(&at, &exponent) == 0)
+            return false;
+        exponent = negative ? -exponent : exponent;
+    }
+    value *= pow(10, exponent - fraction);
+    if (*at != '\0' || !(value >= 0 && value <= 1e15)) /* also infinity and NaN */
         return false;
     text->at += length;
     *ret_value = value;

@@ -13,14 +13,15 @@ typedef struct sim_text {
 
 void sim_text_init(sim_text_t *text, const char *bytes, size_t length);
 
-/* Go to the next line that holds more than white space and a comment ('#'). False: there is none. */
+/* Go to the next line that holds more than white space and a comment ('#'). False: there is none.
+ */
 bool sim_text_next_line(sim_text_t *text);
 
 /* The next word of the line is this one, and was passed. */
 bool sim_text_word(sim_text_t *text, const char *word);
 
-/* The next word is a whole number from `min` to `max`, and was passed; a number from 0 up. False: it
- * is not, `ret_value` is untouched. */
+/* The next word is a whole number from `min` to `max`, and was passed; a number from 0 up. False:
+ * it is not, `ret_value` is untouched. */
 bool sim_text_integer(sim_text_t *text, int64_t min, int64_t max, int64_t *ret_value);
 bool sim_text_number(sim_text_t *text, double *ret_value);
 

@@ -13,8 +13,8 @@
 
 #include "curve.h"
 
-#define STEPS 96         /* of 1/8 from 16, up to a depth of a million */
-#define SAMPLES_MIN 200  /* of a step: two beyond its p99 */
+#define STEPS 96        /* of 1/8 from 16, up to a depth of a million */
+#define SAMPLES_MIN 200 /* of a step: two beyond its p99 */
 
 typedef struct step {
     auraio_hist_t latency;
@@ -53,7 +53,8 @@ static void gather(const auraio_sim_trace_t *trace, step_t *steps)
 /* Add the step to the curve when it holds enough, and a depth over the last one's. */
 static void add_knot(auraio_sim_model_t *model, const step_t *step)
 {
-    if (step->count < SAMPLES_MIN || step->latency_sum <= 0 || model->knot_count == AURAIO_SIM_KNOTS)
+    if (step->count < SAMPLES_MIN || step->latency_sum <= 0 ||
+        model->knot_count == AURAIO_SIM_KNOTS)
         return;
     double count = (double)step->count;
     int depth = (int)(step->depth_sum / count + 0.5);

@@ -18,14 +18,17 @@
 #include "text.h"
 
 #define COUNT_MAX 65536
+#define IN_FLIGHT_MAX (1 << 20)
 #define LINE_MAX_BYTES 96
 
 static const char *const kinds[] = {"read", "write", "other"};
 
-/* ---- writing ---------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------------
+ */
 
 static int write_reap(const sim_reap_t *reap, const auraio_adapt_sample_t *samples,
-                      int (*write)(void *argument, const char *bytes, size_t length), void *argument)
+                      int (*write)(void *argument, const char *bytes, size_t length),
+                      void *argument)
 {
     char line[LINE_MAX_BYTES];
     const char *late = reap->flags & AURAIO_ADAPT_LATE ? " late" : "";
@@ -58,7 +61,8 @@ int auraio_sim_trace_write(const auraio_sim_trace_t *trace,
     return error;
 }
 
-/* ---- reading ---------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------------
+ */
 
 static int read_sample(sim_text_t *text, auraio_adapt_sample_t *ret_sample,
                        auraio_sim_syntax_t *ret_where)
@@ -97,8 +101,9 @@ static int read_reap(sim_text_t *text, int64_t previous_ns, sim_reap_t *ret_reap
         return sim_text_wrong(text, "`reap` needs a time in ns, from 0", ret_where);
     if (now_ns < previous_ns)
         return sim_text_wrong(text, "the time is before that of the reap above", ret_where);
-    if (!sim_text_integer(text, 0, INT32_MAX, &in_flight))
-        return sim_text_wrong(text, "`reap` needs a number of operations in flight", ret_where);
+    if (!sim_text_integer(text, 0, IN_FLIGHT_MAX, &in_flight))
+        return sim_text_wrong(text, "`reap` needs the operations in flight, 0 to 1048576",
+                              ret_where);
     if (!sim_text_integer(text, 1, COUNT_MAX, &count))
         return sim_text_wrong(text, "`reap` needs a number of completions, 1 to 65536", ret_where);
     bool late = sim_text_word(text, "late");

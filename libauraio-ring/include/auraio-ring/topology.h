@@ -24,7 +24,8 @@ struct topology {
  */
 int topology_read(const char *root, struct topology *ret);
 
-/* Construct one: @cpus is copied and sorted. 0, -EINVAL (count < 1, a number below 0 or from 16384 on) or -ENOMEM. */
+/* Construct one: @cpus is copied and sorted. 0, -EINVAL (count < 1, a number below 0 or from 16384 on) or
+ * -ENOMEM. */
 int topology_make(const struct topology_cpu *cpus, int cpu_count, int quota_cpus, struct topology *ret);
 
 /* How many rings are of use: the CPUs, capped by the quota. */

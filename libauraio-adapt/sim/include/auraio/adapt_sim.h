@@ -10,6 +10,8 @@
  * Threads. There is no global state: calls on different objects may run at once.
  * Memory. Models, scenarios and results are plain data that the caller owns; runs allocate what
  * they need and free it before they return.
+ * Stability. This is a laboratory, built and run with one version of the library: its structs carry
+ * no size and may grow in any release, so that a test can write a model down as an initialiser.
  */
 #ifndef AURAIO_ADAPT_SIM_H
 #define AURAIO_ADAPT_SIM_H
@@ -145,9 +147,9 @@ typedef struct auraio_sim_model {
     auraio_sim_segment_t segments[AURAIO_SIM_SEGMENTS];
     int segment_count; /* 1 to AURAIO_SIM_SEGMENTS */
 
-    int max_limit;                            /* what the policy may use at most */
-    int64_t duration_ns;                      /* of a run, unless the scenario says otherwise */
-    int64_t targets_ns[AURAIO_SIM_TARGETS];   /* p99 targets worth trying, then 0 */
+    int max_limit;                          /* what the policy may use at most */
+    int64_t duration_ns;                    /* of a run, unless the scenario says otherwise */
+    int64_t targets_ns[AURAIO_SIM_TARGETS]; /* p99 targets worth trying, then 0 */
     int64_t reach_ns; /* time a policy is given to reach 95 % of the throughput; 0: any */
     int64_t react_ns; /* the same after a change of segment */
 } auraio_sim_model_t;
@@ -168,8 +170,9 @@ typedef struct auraio_sim_syntax {
     const char *why;
 } auraio_sim_syntax_t;
 
-/* A measured device from text: one line a depth, "depth operations_a_second p99_us", depths growing,
- * '#' for comments. Returns 0; -EINVAL for a text that is wrong: `ret_where`, unless NULL, says where. */
+/* A measured device from text: one line a depth, "depth operations_a_second p99_us", depths growing;
+ * '#' begins a comment. Returns 0; -EINVAL for a text that is wrong: `ret_where`, unless NULL, says
+ * where. */
 AURAIO_ADAPT_API int auraio_sim_curve_parse(const char *text, size_t length,
                                             auraio_sim_model_t *ret_model,
                                             auraio_sim_syntax_t *ret_where);
@@ -193,22 +196,22 @@ AURAIO_ADAPT_API void auraio_sim_trace_destroy(auraio_sim_trace_t *trace);
 /* How many completions it holds. */
 AURAIO_ADAPT_API uint64_t auraio_sim_trace_completions(const auraio_sim_trace_t *trace);
 
-/* A trace from text, as auraio_sim_trace_write writes it; the caller destroys it. Returns 0; -EINVAL
- * for a text that is wrong: `ret_where`, unless NULL, says where; -ENOMEM. */
+/* A trace from text, as auraio_sim_trace_write writes it; the caller destroys it. Returns 0;
+ * -EINVAL for a text that is wrong: `ret_where`, unless NULL, says where; -ENOMEM. */
 AURAIO_ADAPT_API int auraio_sim_trace_parse(const char *text, size_t length,
                                             auraio_sim_trace_t **ret_trace,
                                             auraio_sim_syntax_t *ret_where);
 
-/* The trace as text, in pieces to `write`, which returns 0 or an error that ends the writing. Returns
- * 0, -EINVAL, or what `write` returned. */
-AURAIO_ADAPT_API int
-auraio_sim_trace_write(const auraio_sim_trace_t *trace,
-                       int (*write)(void *argument, const char *bytes, size_t length),
-                       void *argument);
+/* The trace as text, in pieces to `write`, which returns 0 or an error that ends the writing.
+ * Returns 0, -EINVAL, or what `write` returned. */
+AURAIO_ADAPT_API int auraio_sim_trace_write(const auraio_sim_trace_t *trace,
+                                            int (*write)(void *argument, const char *bytes,
+                                                         size_t length),
+                                            void *argument);
 
-/* The device a trace describes, as a measured curve: useful when the depth varied while the trace was
- * taken. What changed over time is averaged. Returns 0; -EINVAL; -ENODATA: at no depth does it hold
- * the 200 completions a p99 takes; -ENOMEM. */
+/* The device a trace describes, as a measured curve: useful when the depth varied while the trace
+ * was taken. What changed over time is averaged. Returns 0; -EINVAL; -ENODATA: at no depth does it
+ * hold the 200 completions a p99 takes; -ENOMEM. */
 AURAIO_ADAPT_API int auraio_sim_trace_model(const auraio_sim_trace_t *trace,
                                             auraio_sim_model_t *ret_model);
 
@@ -249,9 +252,9 @@ typedef struct auraio_sim_scenario {
     int64_t p99_target_ns; /* 0: none */
     int initial_limit;     /* 0: 4; the fixed policy stays there */
     uint64_t seed;
-    int rings;             /* users sharing the device: 0 is 1 */
-    bool separate;         /* one controller a ring instead of one for the device */
-    int64_t duration_ns;   /* 0: the model's; past the start of the last segment */
+    int rings;           /* users sharing the device: 0 is 1 */
+    bool separate;       /* one controller a ring instead of one for the device */
+    int64_t duration_ns; /* 0: the model's; past the start of the last segment */
     auraio_sim_goal_t goals[AURAIO_SIM_SEGMENTS];
     auraio_sim_point_t *points; /* filled with points_max equal intervals; NULL: none */
     int points_max;
@@ -274,6 +277,10 @@ typedef struct auraio_sim_figures {
      * -1: never. */
     int64_t reached_ns;
     int64_t reached_completions;
+    /* From the segment's start to the end of the last time that 4 x 256 completions in a row took
+     * more than 1.5 times the goal's mean latency. 0: there was none, or no goal; -1: it goes on.
+     */
+    int64_t settled_ns;
 } auraio_sim_figures_t;
 
 typedef struct auraio_sim_result {
@@ -285,8 +292,8 @@ typedef struct auraio_sim_result {
 
 /* Run a scenario.
  * Returns 0; -EINVAL: no model or policy, a model that fails auraio_sim_model_check, negative
- * values, a duration that doesn't reach the last segment, or more than 1024 rings; -ENOMEM; or what the policy's init returned. `ret_result` is
- * untouched on failure. */
+ * values, a duration that doesn't reach the last segment, or more than 1024 rings; -ENOMEM; or what
+ * the policy's init returned. `ret_result` is untouched on failure. */
 AURAIO_ADAPT_API int auraio_sim_run(const auraio_sim_scenario_t *scenario,
                                     auraio_sim_result_t *ret_result);
 
@@ -337,6 +344,7 @@ typedef struct auraio_sim_verdict {
     double jain;
     int64_t reached_ns, reached_completions; /* 95 % of the oracle's throughput; -1: never */
     int64_t reaction_ns; /* the same after the slowest change; 0: no change, -1: never */
+    int64_t settled_ns;  /* of the segment that took longest, -1: never; not judged */
     int finding_count;
     auraio_sim_finding_t findings[AURAIO_SIM_FINDINGS];
 } auraio_sim_verdict_t;
@@ -348,20 +356,21 @@ typedef struct auraio_sim_verdict {
  *     violations   with a target <= 1 % of completions
  *     reached      within the model's reach_ns, and after at most 8192 completions
  *     reaction     within the model's react_ns
- *     swing        with a load that leaves the device idle: <= 25 %
+ *     swing        without a target, with a load that leaves the device idle: <= 25 %
  *     jain         several rings: >= 0.99
  *
- * With a load that leaves the device idle (workers or arrivals) p99 and reached are not judged: what
- * they come to is the application's doing.
- * `oracle` is of the same model. A target must be one of the model's, and one the oracle can keep in
- * every segment. Returns 0 whether or not there are findings; as auraio_sim_oracle_best for a target
- * that is not; otherwise as auraio_sim_run. `ret_verdict` is untouched on failure. */
+ * With a load that leaves the device idle (workers or arrivals) p99 and reached are not judged:
+ * what they come to is the application's doing. `oracle` is of the same model. A target must be one
+ * of the model's, and one the oracle can keep in every segment. Returns 0 whether or not there are
+ * findings; as auraio_sim_oracle_best for a target that is not; otherwise as auraio_sim_run.
+ * `ret_verdict` is untouched on failure. */
 AURAIO_ADAPT_API int auraio_sim_trial(const auraio_sim_scenario_t *scenario,
                                       const auraio_sim_oracle_t *oracle,
                                       auraio_sim_verdict_t *ret_verdict);
 
-/* What the oracle reaches in each segment under the target, 0 for none: best[oracle->segment_count].
- * Returns 0; -EINVAL: not one of the model's targets; -ERANGE: no limit keeps it in some segment. */
+/* What the oracle reaches in each segment under the target, 0 for none:
+ * best[oracle->segment_count]. Returns 0; -EINVAL: not one of the model's targets; -ERANGE: no
+ * limit keeps it in some segment. */
 AURAIO_ADAPT_API int auraio_sim_oracle_best(const auraio_sim_model_t *model,
                                             const auraio_sim_oracle_t *oracle,
                                             int64_t p99_target_ns, auraio_sim_best_t *ret_best);

@@ -1,0 +1,190 @@
+/* What the controller does on devices whose right limit is known. */
+#include <auraio/adapt.h>
+
+#include <criterion/criterion.h>
+
+#include "device.h"
+#include "drive.h"
+
+#define US INT64_C(1000)
+#define SEC INT64_C(1000000000)
+
+static int count_of(const auraio_adapt_t *adapt, int cause)
+{
+    auraio_adapt_decision_t decisions[AURAIO_ADAPT_JOURNAL];
+    int count = auraio_adapt_decisions(adapt, decisions, AURAIO_ADAPT_JOURNAL), found = 0;
+    for (int i = 0; i < count; i++)
+        found += decisions[i].cause == cause;
+    return found;
+}
+
+Test(adapt, finds_the_knee_of_parallel_servers)
+{
+    for (int servers = 8; servers <= 32; servers *= 2) {
+        device_t device;
+        device_init(&device, servers, 100 * US, (uint64_t)servers);
+        auraio_adapt_t adapt = drive_controller(0, 1, 256);
+        device_run(&device, &adapt, 60000);
+        int base = auraio_adapt_base_limit(&adapt);
+        /* Exponential service: 95 % of all servers busy takes a few operations more than servers.
+         */
+        cr_assert(base >= servers * 9 / 10 && base <= servers * 3 / 2, "%d servers: limit %d",
+                  servers, base);
+    }
+}
+
+Test(adapt, goes_below_its_start_where_one_operation_is_enough)
+{
+    device_t device;
+    device_init(&device, 1, 100 * US, 3);
+    auraio_adapt_t adapt = drive_controller(0, 1, 256);
+    device_run(&device, &adapt, 120000);
+    cr_assert_leq(auraio_adapt_base_limit(&adapt), 3);
+}
+
+Test(adapt, keeps_a_target_that_depth_can_keep)
+{
+    device_t device;
+    device_init(&device, 16, 100 * US, 5);
+    auraio_adapt_t adapt = drive_controller(1000 * US, 1, 256);
+    device_run(&device, &adapt, 50000);
+    int over = 0;
+    for (int i = 0; i < 200000; i++)
+        over += device_step(&device, &adapt) > 1000 * US;
+    cr_assert_leq(over, 2000, "%d of 200000 over the target", over);
+    cr_assert_geq(auraio_adapt_base_limit(&adapt), 14);
+}
+
+Test(adapt, does_not_starve_for_a_target_that_no_depth_can_keep)
+{
+    device_t device;
+    device_init(&device, 16, 100 * US, 6);
+    auraio_adapt_t adapt = drive_controller(10 * US, 1, 256);
+    device_run(&device, &adapt, 100000);
+    cr_assert_geq(count_of(&adapt, AURAIO_ADAPT_CAUSE_EXOGENOUS), 1);
+    int64_t begin_ns = device.now_ns;
+    device_run(&device, &adapt, 50000);
+    double reached = 50000 * 100e3 / (double)(device.now_ns - begin_ns) / 16;
+    cr_assert(reached > 0.5, "throughput %f of the device's", reached);
+}
+
+Test(adapt, follows_a_device_that_loses_and_regains_servers)
+{
+    device_t device;
+    device_init(&device, 32, 100 * US, 7);
+    auraio_adapt_t adapt = drive_controller(0, 1, 256);
+    device_run(&device, &adapt, 60000);
+    device.servers = 8;
+    device_run(&device, &adapt, 20000);
+    cr_assert_geq(count_of(&adapt, AURAIO_ADAPT_CAUSE_CAPACITY_DOWN), 1);
+    cr_assert_leq(auraio_adapt_base_limit(&adapt), 16);
+    device.servers = 32;
+    device_run(&device, &adapt, 60000);
+    cr_assert_geq(auraio_adapt_base_limit(&adapt), 28);
+}
+
+/* Completions at a steady rate that the application, not the limit, sets. */
+static void run_unbound(auraio_adapt_t *adapt, int64_t from_ns, int64_t latency_ns, int in_flight,
+                        int count)
+{
+    for (int64_t i = 1; i <= count; i++)
+        drive_one(adapt, from_ns + i * 20 * US, latency_ns + i % 7 * US, in_flight, 0, 0);
+}
+
+Test(adapt, freezes_while_the_application_is_the_bottleneck)
+{
+    device_t device;
+    device_init(&device, 16, 100 * US, 8);
+    auraio_adapt_t adapt = drive_controller(0, 1, 256);
+    device_run(&device, &adapt, 60000);
+    int base = auraio_adapt_base_limit(&adapt);
+    run_unbound(&adapt, device.now_ns, 100 * US, 3, 100000);
+    cr_assert_eq(auraio_adapt_base_limit(&adapt), base);
+    cr_assert_eq(auraio_adapt_limit(&adapt), base);
+}
+
+Test(adapt, lowers_an_unreached_limit_below_what_was_in_flight_when_the_target_is_violated)
+{
+    auraio_adapt_t adapt = drive_controller(500 * US, 1, 256);
+    device_t device;
+    device_init(&device, 64, 50 * US, 9);
+    device_run(&device, &adapt, 60000);
+    int base = auraio_adapt_base_limit(&adapt);
+    cr_assert_gt(base, 20);
+    /* A burst every now and then: 20 in flight, one in twenty over the target. */
+    for (int64_t i = 1; i <= 2000; i++)
+        drive_one(&adapt, device.now_ns + i * 20 * US, i % 20 ? 60 * US : 900 * US, i % 20 ? 4 : 20,
+                  0, 0);
+    cr_assert_leq(auraio_adapt_base_limit(&adapt), 20);
+}
+
+Test(adapt, a_copy_decides_the_same)
+{
+    device_t device, other_device;
+    device_init(&device, 16, 100 * US, 10);
+    auraio_adapt_t adapt = drive_controller(800 * US, 1, 256), other;
+    device_run(&device, &adapt, 10000);
+    other = adapt;
+    other_device = device;
+    for (int i = 0; i < 50000; i++) {
+        device_step(&device, &adapt);
+        device_step(&other_device, &other);
+        cr_assert_eq(auraio_adapt_limit(&adapt), auraio_adapt_limit(&other));
+    }
+}
+
+Test(adapt, journal_is_in_order_and_explains_the_limit)
+{
+    device_t device;
+    device_init(&device, 16, 100 * US, 11);
+    auraio_adapt_t adapt = drive_controller(0, 1, 256);
+    device_run(&device, &adapt, 20000);
+    auraio_adapt_decision_t decisions[AURAIO_ADAPT_JOURNAL];
+    int count = auraio_adapt_decisions(&adapt, decisions, AURAIO_ADAPT_JOURNAL);
+    cr_assert_gt(count, 3);
+    cr_assert_eq(decisions[0].cause, AURAIO_ADAPT_CAUSE_START);
+    for (int i = 1; i < count; i++) {
+        cr_assert_geq(decisions[i].now_ns, decisions[i - 1].now_ns);
+        cr_assert_gt(decisions[i].throughput_ops, 0);
+        cr_assert_gt(decisions[i].samples, 0);
+    }
+    cr_assert_eq(decisions[count - 1].new_limit, auraio_adapt_base_limit(&adapt));
+
+    auraio_adapt_decision_t newest[2];
+    cr_assert_eq(auraio_adapt_decisions(&adapt, newest, 2), 2);
+    cr_assert_eq(newest[1].now_ns, decisions[count - 1].now_ns);
+    cr_assert_eq(newest[0].now_ns, decisions[count - 2].now_ns);
+    cr_assert_eq(auraio_adapt_decisions(&adapt, NULL, 5), 0);
+    cr_assert_eq(auraio_adapt_decisions(&adapt, newest, 0), 0);
+}
+
+Test(adapt, every_cause_and_phase_has_its_own_name)
+{
+    for (int i = 0; i < AURAIO_ADAPT_CAUSE_COUNT; i++) {
+        cr_assert_str_neq(auraio_adapt_cause_name(i), "unknown");
+        for (int j = 0; j < i; j++)
+            cr_assert_str_neq(auraio_adapt_cause_name(i), auraio_adapt_cause_name(j));
+    }
+    for (int i = AURAIO_ADAPT_BASELINE; i <= AURAIO_ADAPT_CONVERGED; i++)
+        cr_assert_str_neq(auraio_adapt_phase_name(i), "unknown");
+    cr_assert_str_eq(auraio_adapt_cause_name(-1), "unknown");
+    cr_assert_str_eq(auraio_adapt_cause_name(AURAIO_ADAPT_CAUSE_COUNT), "unknown");
+    cr_assert_str_eq(auraio_adapt_phase_name(6), "unknown");
+}
+
+Test(adapt, phases_go_from_baseline_over_probing_to_converged)
+{
+    device_t device;
+    device_init(&device, 16, 100 * US, 12);
+    auraio_adapt_t adapt = drive_controller(0, 1, 256);
+    unsigned seen = 0;
+    for (int i = 0; i < 400000; i++) {
+        seen |= 1u << auraio_adapt_phase(&adapt);
+        device_step(&device, &adapt);
+    }
+    cr_assert(seen & 1u << AURAIO_ADAPT_BASELINE);
+    cr_assert(seen & 1u << AURAIO_ADAPT_PROBING);
+    cr_assert(seen & 1u << AURAIO_ADAPT_SETTLING);
+    cr_assert(seen & 1u << AURAIO_ADAPT_STEADY);
+    cr_assert(seen & 1u << AURAIO_ADAPT_CONVERGED);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+#include "annotate.h"
+
+#include <linux/stat.h>
+
+bool annotate_wanted;
+
+#ifdef AURAIO_HAVE_VALGRIND
+
+#include <valgrind/memcheck.h>
+
+void annotate_look(void)
+{
+    if (RUNNING_ON_VALGRIND)
+        annotate_wanted = true;
+}
+
+static void vector_filled(const struct iovec *iov, uint64_t bytes)
+{
+    for (; bytes > 0; iov++) {
+        uint64_t here = bytes < iov->iov_len ? bytes : iov->iov_len;
+        (void)VALGRIND_MAKE_MEM_DEFINED(iov->iov_base, here);
+        bytes -= here;
+    }
+}
+
+void annotate_filled(const struct ring_slot *slot)
+{
+    if (slot->result < 0)
+        return;
+    if (slot->op.opcode == RING_OP_READ)
+        (void)VALGRIND_MAKE_MEM_DEFINED(slot->op.u.addr, (uint64_t)slot->result);
+    else if (slot->op.opcode == RING_OP_READV)
+        vector_filled(slot->op.u.iov, (uint64_t)slot->result);
+    else if (slot->op.opcode == RING_OP_STATX)
+        (void)VALGRIND_MAKE_MEM_DEFINED(slot->rare.statx, sizeof(struct statx));
+}
+
+#else
+
+void annotate_look(void) {}
+void annotate_filled(const struct ring_slot *slot)
+{
+    (void)slot;
+}
+
+#endif

@@ -1,0 +1,192 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+#
+# Checks. The step_ functions run one thing and count it; the test_ functions are made of steps; summarise()
+# runs some of those, whatever becomes of each, and prints what they came to, alone on the last line, also when
+# a signal ends it: what did not run must never look like success.
+#
+# shellcheck disable=SC2154 # jobs is build.sh's
+
+passed=0
+failed=0
+
+summarise_at_exit() {
+    trap 'finish $?' EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+}
+
+finish() {
+    trap - EXIT INT TERM
+    if (($1 != 0)); then
+        echo "FAILED   stopped before the end (status $1)"
+        failed=$((failed + 1))
+    fi
+    echo "$passed passed, $failed failed"
+    exit $((failed > 0))
+}
+
+summarise() {
+    local check
+    summarise_at_exit
+    for check in "$@"; do
+        "$check" || true # counted already
+    done
+    exit 0
+}
+
+# step NAME COMMAND...: one command that must succeed
+step() {
+    local started=$SECONDS status=0
+    quietly "${@:2}" || status=$?
+    if ((status == 0)); then
+        passed=$((passed + 1))
+        echo "passed   $1 ($((SECONDS - started)) s)"
+    else
+        failed=$((failed + 1))
+        echo "FAILED   $1 (status $status after $((SECONDS - started)) s)"
+    fi
+    return "$status"
+}
+
+# step_tests NAME DIR [TEST...]: tests of a configured directory
+step_tests() {
+    local started=$SECONDS name=$1 log=$2/meson-logs/testlog.json said=$2/meson-logs/said.txt status=0
+    local counts more_passed more_failed
+    rm -f "$log"
+    if on_terminal; then
+        meson test -C "$2" --num-processes "$jobs" "${@:3}" || status=$?
+    else
+        meson test -C "$2" --num-processes "$jobs" "${@:3}" >"$said" 2>&1 || status=$?
+        [[ -s $log ]] || tail -n 60 "$said"
+    fi
+    counts=$(python3 scripts/testlog.py "$name" "$log")
+    read -r more_passed more_failed <<<"${counts##*$'\n'}"
+    sed '$d' <<<"$counts"
+    if ((status != 0 && more_failed == 0)); then
+        echo "FAILED   $name: meson test ended with status $status"
+        more_failed=1
+    fi
+    passed=$((passed + more_passed))
+    failed=$((failed + more_failed))
+    echo "tested   $name: $more_passed passed, $more_failed failed ($((SECONDS - started)) s)"
+    ((more_failed == 0))
+}
+
+test_build_gcc() {
+    step "release build, gcc" compile build-gcc gcc -Dwerror=true
+}
+
+test_build_clang() {
+    step "release build, clang" compile build-clang clang -Dwerror=true
+}
+
+with_asserts=(-Dbuildtype=debugoptimized -Db_ndebug=false)
+
+test_suite() {
+    step "build with asserts" compile build-debug gcc "${with_asserts[@]}" -Dwerror=true &&
+        step_tests "with asserts" build-debug
+}
+
+test_asan() {
+    export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1
+    step "build with ASan and UBSan" compile build-asan gcc "${with_asserts[@]}" \
+        -Db_sanitize=address,undefined -Dc_args=-fno-sanitize-recover=all &&
+        step_tests "ASan and UBSan" build-asan
+}
+
+# Race programs are those named race-... or "... race"; Criterion can't run under ThreadSanitizer.
+race_programs() {
+    meson test -C "$1" --list 2>/dev/null | sed -n 's/.* \/ //p' | grep -E '(^|[ -])race(-|$)'
+}
+
+test_tsan() {
+    local programs=()
+    export TSAN_OPTIONS=halt_on_error=1
+    step "set-up with TSan" configure build-tsan clang "${with_asserts[@]}" \
+        -Db_sanitize=thread -Db_lundef=false || return
+    mapfile -t programs < <(race_programs build-tsan)
+    step_tests "TSan" build-tsan "${programs[@]}"
+}
+
+test_valgrind() {
+    local checked=(valgrind -q --leak-check=full --error-exitcode=99)
+    step "build for valgrind" compile build-debug gcc "${with_asserts[@]}" -Dwerror=true || return
+    step "valgrind, quick start" "${checked[@]}" build-debug/examples/example_quick_start || true
+    step "valgrind, buffer pool" "${checked[@]}" build-debug/libauraio-pool/tests/pool-race || true
+}
+
+test_everything() {
+    summarise test_build_gcc test_build_clang test_suite test_asan test_tsan test_valgrind
+}
+
+# component | its sources
+components='
+libauraio-adapt|libauraio-adapt/(src|include)/
+libauraio-pool|libauraio-pool/(src|include)/
+libauraio-ring|libauraio-ring/(src|include)/
+libauraio|libauraio/(src|include)/
+'
+
+measure_coverage() {
+    local data=build-coverage/coverage.json component sources lines below=0 least=90
+    compile build-coverage gcc -Dbuildtype=debug -Db_coverage=true
+    find build-coverage -name '*.gcda' -delete
+    quietly meson test -C build-coverage --num-processes "$jobs" --timeout-multiplier 3
+    gcovr -j "$jobs" -r . --object-directory build-coverage --json "$data"
+    while IFS='|' read -r component sources; do
+        [[ -n $component ]] || continue
+        lines=$(gcovr -r . -a "$data" --filter "$sources" --print-summary --json-summary /dev/null |
+            sed -n 's/^lines: \([0-9.]*\)%.*/\1/p')
+        printf '%-16s %5s %% of lines\n' "$component" "$lines"
+        awk "BEGIN { exit !(${lines:-0} < $least) }" && below=1
+    done <<<"$components"
+    if ((below)); then
+        echo "./dev: coverage is below $least %" >&2
+        return 1
+    fi
+}
+
+# Programs of the documentation stay as they are printed there.
+our_sources() {
+    git ls-files -z -- '*.c' '*.h' \
+        ':!examples/quick_start.c' ':!tests/install/quickstart.c' ':!tests/install/migrated.c'
+}
+
+lint() {
+    local status=0
+    our_sources | xargs -0 clang-format --dry-run -Werror || status=1
+    our_sources | xargs -0 python3 scripts/lengths.py || status=1
+    shellcheck -x dev .ci/run scripts/*.sh bench/*.sh || status=1
+    ((status == 0)) && echo "nothing to complain about"
+}
+
+bench_adapt() {
+    takes "bench adapt" 0 0 $#
+    local suites=(--benchmark --suite adapt --suite sim)
+    if ! meson test -C build "${suites[@]}" --list 2>/dev/null | grep -q .; then
+        echo "./dev: libauraio-adapt has no benchmark" >&2
+        return 1
+    fi
+    meson test -C build "${suites[@]}" --verbose
+}
+
+# Fuzzers are the targets named fuzz-...; the corpus of fuzz-X is in a folder "corpus" beside its source.
+run_fuzzers() {
+    local fuzzers fuzzer work
+    configure build-fuzz clang "${with_asserts[@]}" -Db_sanitize=address,undefined -Db_lundef=false
+    mapfile -t fuzzers < <(ninja -C build-fuzz -t targets all |
+        sed -nE 's/^([^ ]*\/fuzz-[^:.]*): c_LINKER.*/\1/p')
+    if ((${#fuzzers[@]} == 0)); then
+        echo "./dev: the tree has no fuzzer" >&2
+        return 1
+    fi
+    make build-fuzz "${fuzzers[@]}"
+    for fuzzer in "${fuzzers[@]}"; do
+        work=build-fuzz/found-${fuzzer##*/}
+        mkdir -p "$work"
+        echo "fuzzing ${fuzzer##*/} for $1 s; what it finds stays in $work"
+        "build-fuzz/$fuzzer" -max_total_time="$1" -artifact_prefix="$work/" -print_final_stats=1 \
+            "$work" "${fuzzer%/*}/corpus"
+    done
+}
