@@ -399,6 +399,11 @@ int64_t ring_group_transfer(struct ring_group *group, struct ring_op_head head, 
     }
     if (__builtin_expect(accept_plain(ring, head, where, len) != NULL, 1)) {
         int64_t handle = (int64_t)slot->handle;
+        if (thread->frames && thread->frames->ring == ring && (ring->local || ring->active)) {
+            ring->idle_scans = 0;
+            ring_unlock(ring); /* the end of the batch hands it over */
+            return handle;
+        }
         struct settlement settlement = settle_locked(ring, thread);
         ring_unlock(ring);
         settle_unlocked(ring, thread, settlement);

@@ -227,6 +227,13 @@ static void fill_frame(struct ring *ring, struct frame *frame, unsigned max)
     ring_report_samples(ring);
 }
 
+/* With the lock. */
+static void ring_count_batches(struct ring *ring, int by)
+{
+    int batches = atomic_load_explicit(&ring->batches, memory_order_relaxed);
+    atomic_store_explicit(&ring->batches, batches + by, memory_order_relaxed);
+}
+
 static void run_next_callback(struct frame *frame)
 {
     struct ring_slot *slot = frame->slots[frame->next++];
@@ -249,8 +256,7 @@ static void retire_frame(struct ring *ring, struct frame *frame)
     bool empty = ring_pending(ring) == 0;
     if (ring->backend)
         ring_stamp(ring);
-    if (!ring->local)
-        atomic_fetch_sub_explicit(&ring->batches, 1, memory_order_relaxed);
+    ring_count_batches(ring, -1);
     ring_unlock(ring);
     if (ring->backend && backend_published(ring->backend) > 0)
         ring_hand_over(ring);
@@ -278,8 +284,8 @@ int ring_reap(struct ring *ring)
     bool retried = frame.count == 0 && ring->backend && backend_published(ring->backend) > 0;
     if (retried)
         ring_stamp(ring);
-    if (frame.count > 0 && !ring->local)
-        atomic_fetch_add_explicit(&ring->batches, 1, memory_order_relaxed);
+    if (frame.count > 0)
+        ring_count_batches(ring, 1);
     ring_unlock(ring);
     int ran = 0;
     if (retried)
