@@ -218,6 +218,31 @@ Test(memory, a_topology_that_there_is_no_memory_for_is_refused_and_the_result_un
     }
 }
 
+/* In a process that has no slab to use again. */
+Test(memory, the_first_submission_of_a_process_is_refused_until_there_is_memory_for_all_it_needs)
+{
+    for (int mode = 0; mode < 2; mode++) {
+        struct ring_config config = config_small(mode ? RING_SELECT_THREAD_LOCAL : RING_SELECT_ADAPTIVE);
+        struct ring_group *group = group_new(&config);
+        struct outcome outcome = {0};
+        struct ring_op op = op_sync(STDERR_FILENO, &outcome);
+        int64_t handle;
+        int skip = 0;
+        do {
+            fault_arm(FAULT_MEMORY, skip, 1, ENOMEM);
+            handle = ring_group_submit_one(group, &op);
+            check_that(handle > 0 || handle == -ENOMEM);
+            check_is(ring_group_pending(group), handle > 0);
+            check_that(ring_group_check(group));
+            skip++;
+        } while (handle < 0);
+        check_at_least(skip, 4); /* ring, backend, list of slabs, slab: each was missing once */
+        check_is(drain(group), 1);
+        check_is(outcome.calls, 1);
+        ring_group_destroy(group);
+    }
+}
+
 /* ------------------------------------------------- the rest of a vectored transfer */
 
 static void stop_after_one_part(struct io_uring_sqe *sqe)
