@@ -3,14 +3,14 @@
 """Lengths of functions and files: lengths.py FILE...
 
 A function has at most 70 lines from its opening brace to its closing one, so that it fits a screen. A file has
-at most 500 lines; those that are longer are listed below with the length they had, and may only shrink.
+at most 600 lines; those that are longer are listed below with the length they had, and may only shrink.
 Functions are found by the house's format: braces of a function stand alone in column 0.
 """
 
 import sys
 
 FUNCTION_LINES = 70
-FILE_LINES = 500
+FILE_LINES = 600
 LONGER = {
     "libauraio/include/auraio.h": 700,  # the reference manual: every function documented where it is declared
 }

@@ -15,6 +15,7 @@ import sys
 SKIPPED_STATUS = "SKIP"
 GOOD = {"OK", "EXPECTEDFAIL"}
 FIRST_LINES, LAST_LINES = 40, 10  # sanitizers say the most in their first lines
+LINE_WIDTH = 200
 SYNTHESIS = re.compile(r"Tested: (\d+) \| Passing: (\d+) \| Failing: (\d+) \| Crashing: (\d+)")
 SKIP_LINE = re.compile(r"^(?:\[SKIP\]|skipped:) ?(.*)$", re.MULTILINE)
 
@@ -50,7 +51,7 @@ def report(run, entry, said):
     if left_out > 0:
         lines[FIRST_LINES:-LAST_LINES] = [f"... ({left_out} more lines in the log)"]
     for line in lines:
-        print("    " + line)
+        print("    " + line[:LINE_WIDTH])
 
 
 def main(run, path):

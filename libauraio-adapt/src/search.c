@@ -84,6 +84,8 @@ static void cruise(adapt_state_t *state, int limit, adapt_mode_t mode)
             state->target.violated_limit = state->search.nodes[i].limit;
 }
 
+static void go_down(adapt_state_t *state, const adapt_node_t *from, double gain, double error);
+
 static void choose(adapt_state_t *state)
 {
     adapt_search_t *search = &state->search;
@@ -99,6 +101,14 @@ static void choose(adapt_state_t *state)
         lowest = highest = adapt_curve_utility_peak(search, goal->elasticity);
     if (bound <= highest * ADAPT_REFINE_RATIO) {
         cruise(state, adapt_clamp_limit(state, nearest_int(bound)), ADAPT_AT_TARGET);
+        return;
+    }
+    /* The least limit measured is good enough: so may be less. */
+    if (highest <= search->nodes[0].limit && search->nodes[0].limit > state->min_limit &&
+        !search->tried_down) {
+        adapt_node_t from = search->nodes[0];
+        search->tried_up = true;
+        go_down(state, &from, 0, 0);
         return;
     }
     int middle = adapt_clamp_limit(state, nearest_int(sqrt(lowest * highest)));

@@ -32,9 +32,9 @@ void adapt_target_count(adapt_state_t *state, int64_t samples, int64_t over)
     double owed = (double)over - ADAPT_BUDGET * state->goal.allowed * (double)samples;
     bool of_base = state->limit == state->base_limit && state->settle_left == 0;
     target->debt += owed;
-    if (!of_base && owed > 0)
+    if (!of_base)
         target->debt_mark += owed;
-    target->debt_mark = adapt_min(target->debt_mark, ADAPT_DEBT_MAX * cap);
+    target->debt_mark = adapt_clamp(target->debt_mark, 0, ADAPT_DEBT_MAX * cap);
     target->debt = adapt_clamp(target->debt, -cap, target->debt_mark + ADAPT_DEBT_MAX * cap);
     if (target->debt < target->debt_mark)
         target->debt_mark = adapt_max(target->debt, 0);
@@ -44,7 +44,7 @@ void adapt_target_count(adapt_state_t *state, int64_t samples, int64_t over)
 static void mark_debt(adapt_state_t *state)
 {
     adapt_target_t *target = &state->target;
-    target->debt = adapt_min(target->debt, ADAPT_DEBT_MAX * adapt_target_debt_cap(state));
+    target->debt = adapt_min(target->debt, ADAPT_DEBT_LEFT * adapt_target_debt_cap(state));
     target->debt_mark = adapt_max(target->debt, 0);
 }
 
@@ -186,10 +186,13 @@ bool adapt_target_violated(adapt_state_t *state)
         return true;
     }
     if (arm->samples >= ADAPT_TARGET_SAMPLES && arm->count >= ADAPT_TARGET_BATCHES &&
-        exceedance.share - ADAPT_Z * exceedance.error > goal->allowed) {
-        double p99_ns = adapt_max(adapt_arm_percentile_ns(state), 1);
-        double factor =
-            adapt_clamp(0.9 * (double)goal->target_ns / p99_ns, ADAPT_CUT_MIN, ADAPT_CUT_MAX);
+        exceedance.share - ADAPT_Z_VIOLATION * exceedance.error > goal->allowed) {
+        /* By how far the percentile is over, or, where the tail is heavy and tells little of depth,
+         * by how often. */
+        double by_time =
+            0.9 * (double)goal->target_ns / adapt_max(adapt_arm_percentile_ns(state), 1);
+        double by_share = sqrt(sqrt(goal->allowed / exceedance.share));
+        double factor = adapt_clamp(adapt_max(by_time, by_share), ADAPT_CUT_MIN, ADAPT_CUT_MAX);
         decrease(state, state->base_limit, factor, exceedance, AURAIO_ADAPT_CAUSE_VIOLATION);
         return true;
     }

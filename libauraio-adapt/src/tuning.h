@@ -158,11 +158,13 @@
 
 /* Share of the allowed exceedance aimed for: what is left pays for probes and for the next
  * disturbance. */
-#define ADAPT_BUDGET 0.85
+#define ADAPT_BUDGET 0.75
 /* Exceedances of a lightly loaded device come in bursts: the binomial error times this. */
 #define ADAPT_FREE_CLUSTER 2.0
 /* Debt is remembered up to this many caps. */
 #define ADAPT_DEBT_MAX 2.0
+/* ... and after a decrease up to this share of one: then the limit is another. */
+#define ADAPT_DEBT_LEFT 0.5
 /* A small violation is asked after with every batch, for ever: three sigma. What it misses the debt
  * account sees. */
 #define ADAPT_Z_VIOLATION 3.0

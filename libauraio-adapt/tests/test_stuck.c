@@ -12,7 +12,7 @@
 #define SERVERS 16
 /* Completions in which it must have found the knee: a fresh search takes 8,000, and before it what was
  * learned from nonsense (long batches, wrong costs, a wrong curve) must be found wrong. */
-#define RECOVERY 100000
+#define RECOVERY 200000
 
 typedef int64_t clock_fn(device_t *random, int64_t now_ns);
 
