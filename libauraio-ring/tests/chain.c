@@ -193,7 +193,7 @@ Test(chain, it_is_accepted_as_a_whole_or_not_at_all)
 {
     int error = 0;
     group->config.max_pending = STEPS - 1;
-    group->quick_pending = 0;
+    group_share_pending(group, 1);
     check_is(submit_chain(&error), 0);
     check_is(error, -EAGAIN);
     check_is(ring_group_pending(group), 0);

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -257,11 +258,33 @@ Test(retry, a_fault_is_the_address_the_second_time)
     check_is(fake.calls_made, 2);
 }
 
-Test(retry, a_fault_is_tried_once_more_whatever_came_before)
+Test(retry, a_fault_after_a_wait_for_data_is_tried_once_more)
 {
-    SCRIPT({FAKE_ANSWER, -EAGAIN}, {FAKE_ANSWER, -ECANCELED}, {FAKE_ANSWER, -EFAULT});
+    SCRIPT({FAKE_ANSWER, -EAGAIN}, {FAKE_ANSWER, -EFAULT});
     check_is(perform(group, reading()), BYTES);
-    check_is(fake.calls_made, 4);
+    check_is(fake.calls_made, 3);
+}
+
+static void *submit_and_end(void *op)
+{
+    (void)submit(group, op);
+    (void)ring_group_poll(group); /* sees the first fault, and tries again */
+    return op;
+}
+
+Test(retry, each_thread_that_ends_may_cause_one_more_fault)
+{
+    pthread_t thread;
+    struct outcome seen = {0};
+    struct ring_op op = reading();
+    SCRIPT({FAKE_ANSWER, -EFAULT}, {FAKE_ANSWER, -EFAULT});
+    op.user_data = &seen;
+    check_is(pthread_create(&thread, NULL, submit_and_end, &op), 0);
+    check_is(pthread_join(thread, NULL), 0);
+    check_is(fake.calls_made, 2);
+    check_is(drain(group), 1);
+    check_is(seen.result, BYTES);
+    check_is(fake.calls_made, 3);
 }
 
 Test(retry, other_errors_are_delivered_at_once)
@@ -439,6 +462,21 @@ Test(retry, a_cancel_that_comes_too_late_leaves_the_result)
     check_is(ring_group_cancel(group, handle), 0);
     check_is(drain(group), 1);
     check_is(seen.result, BYTES);
+}
+
+Test(retry, a_cancelled_transfer_that_falls_short_is_not_continued)
+{
+    SCRIPT({FAKE_HOLD, 0});
+    struct outcome seen = {0};
+    struct ring_op op = reading();
+    op.user_data = &seen;
+    ring_handle_t handle = submit(group, &op);
+    (void)ring_group_flush(group);
+    fake_release(group, 1000);
+    check_is(ring_group_cancel(group, handle), 0);
+    check_is(drain(group), 1);
+    check_is(seen.result, 1000);
+    check_is(fake.calls_made, 1);
 }
 
 Test(retry, a_deadline_stops_what_is_in_the_kernel_and_what_waits_for_it)

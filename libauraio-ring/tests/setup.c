@@ -175,12 +175,10 @@ Test(setup, rings_are_not_made_smaller_than_eight_entries)
 {
     struct ring_config config = config_small(RING_SELECT_ADAPTIVE);
     struct ring_group *group;
-    int error = 0;
     check_is(try_create(&config, &group), 0); /* the probe has one entry */
     fault_entries_max = 7;
     struct ring_op op = op_sync(STDERR_FILENO, NULL);
-    check_is(ring_group_submit_one(group, &op, &error), 0);
-    check_is(error, -ENOMEM);
+    check_is(try_submit(group, &op), -ENOMEM);
     check_is(fault_setup_entries, 8);
     check_is(ring_group_pending(group), 0);
     fault_clear();
@@ -208,15 +206,12 @@ Test(setup, a_thread_whose_ring_is_refused_is_told_and_may_try_again)
 {
     struct ring_config config = config_small(RING_SELECT_THREAD_LOCAL);
     struct ring_group *group;
-    int error = 0;
     check_is(try_create(&config, &group), 0);
     fault_arm(FAULT_QUEUE_INIT, 0, 1, EMFILE);
     struct ring_op op = op_sync(STDERR_FILENO, NULL);
-    check_is(ring_group_submit_one(group, &op, &error), 0);
-    check_is(error, -EMFILE);
+    check_is(try_submit(group, &op), -EMFILE);
     fault_arm(FAULT_EVENTFD, 0, 1, EMFILE);
-    check_is(ring_group_submit_one(group, &op, &error), 0);
-    check_is(error, -EMFILE);
+    check_is(try_submit(group, &op), -EMFILE);
     fault_arm(FAULT_KEY_CREATE, 0, 1, EAGAIN); /* made already: not asked for again */
     check_works(group);
     check_is(info_of(group).rings_created, 1);
@@ -227,12 +222,10 @@ Test(setup, a_thread_that_cannot_be_watched_gets_no_ring)
 {
     struct ring_config config = config_small(RING_SELECT_THREAD_LOCAL);
     struct ring_group *group;
-    int error = 0;
     check_is(try_create(&config, &group), 0);
     fault_arm(FAULT_KEY_CREATE, 0, 1, EAGAIN);
     struct ring_op op = op_sync(STDERR_FILENO, NULL);
-    check_is(ring_group_submit_one(group, &op, &error), 0);
-    check_is(error, -EAGAIN);
+    check_is(try_submit(group, &op), -EAGAIN);
     check_works(group);
     ring_group_destroy(group);
 }

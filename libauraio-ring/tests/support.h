@@ -34,6 +34,10 @@ struct ring_op op_vectored(enum ring_opcode opcode, int fd, const struct iovec *
                            struct outcome *outcome);
 struct ring_op op_sync(int fd, struct outcome *outcome);
 
+/* Submit one operation the way the facade does: a plain transfer goes straight. The handle, or a negative
+ * errno. */
+int64_t try_submit(struct ring_group *group, const struct ring_op *op);
+
 /* Submit one operation that must be accepted. */
 ring_handle_t submit(struct ring_group *group, const struct ring_op *op);
 
