@@ -67,9 +67,20 @@ static int each_in_bitmap(struct ring_group *group, const _Atomic uint64_t *bitm
     return sum;
 }
 
+/* With THREAD_LOCAL a shared ring, one that a thread has left, may become another thread's own: not under a
+ * visitor. */
 int group_each_shared(struct ring_group *group, int (*visit)(struct ring *ring, void *context), void *context)
 {
-    return each_in_bitmap(group, group->active, atomic_load(&group->active_words), visit, context);
+    uint64_t words = atomic_load(&group->active_words);
+    if (!words)
+        return 0;
+    bool counted = is_thread_local(group);
+    if (counted)
+        atomic_fetch_add(&group->visitors, 1);
+    int sum = each_in_bitmap(group, group->active, words, visit, context);
+    if (counted)
+        atomic_fetch_sub(&group->visitors, 1);
+    return sum;
 }
 
 int group_each_ring(struct ring_group *group, int (*visit)(struct ring *ring, void *context), void *context)
@@ -84,7 +95,7 @@ struct ring *group_only_ring(struct ring_group *group, const struct ring_thread 
 {
     struct ring *own = own_ring(group, thread);
     uint64_t words = atomic_load(&group->active_words);
-    if (own)
+    if (is_thread_local(group))
         return words ? NULL : own;
     if (words == 0 || words & (words - 1))
         return NULL;
@@ -146,13 +157,13 @@ int ring_group_flush(struct ring_group *group)
 
 /* ------------------------------------------------------------------- reap */
 
-/* Before a local ring is reaped: its poll descriptor is cleared, cancels of other threads are served. */
-static void begin_local(struct ring *ring)
+/* Before anything else is looked at: what becomes ready from here on makes the poll descriptor readable
+ * again. */
+static void clear_notify(const struct ring *ring)
 {
     uint64_t rung;
     if (ring->notify_fd >= 0)
         (void)!read(ring->notify_fd, &rung, sizeof(rung));
-    local_read_mail(ring);
 }
 
 /* What was left for the next batch keeps the poll descriptor readable. */
@@ -281,6 +292,8 @@ static void retire_frame(struct ring *ring, struct frame *frame)
 
 int ring_reap(struct ring *ring)
 {
+    if (ring->local)
+        clear_notify(ring);
     if (!ring_is_ready(ring))
         return 0;
     struct ring_thread *thread = ring_thread();
@@ -292,7 +305,7 @@ int ring_reap(struct ring *ring)
     bool share = atomic_load_explicit(&ring->group->sleepers, memory_order_relaxed) > 0;
     ring_lock(ring);
     if (ring->local)
-        begin_local(ring);
+        local_read_mail(ring);
     fill_frame(ring, &frame, share ? BATCH_SHARED_MAX : BATCH_MAX);
     bool retried = frame.count == 0 && ring->backend && backend_published(ring->backend) > 0;
     if (retried)

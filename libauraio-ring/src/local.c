@@ -197,7 +197,10 @@ static struct ring *find_owned(struct ring_group *group, uint64_t owner)
     return NULL;
 }
 
-/* A ring that a thread left: clean, or an orphan that has been completed. Called with rings_lock. */
+/*
+ * A ring that a thread left: clean, or an orphan that has been completed. An orphan has left the bitmap
+ * first, and who had found it there before is a visitor or a sleeper still. Called with rings_lock.
+ */
 static struct ring *recycle(struct ring_group *group)
 {
     for (int i = 0; i < atomic_load(&group->rings_used); i++) {
@@ -207,7 +210,8 @@ static struct ring *recycle(struct ring_group *group)
         if (atomic_load(&ring->local))
             return ring;
         ring_mutex_lock(&ring->lock);
-        bool idle = ring_pending(ring) == 0 && !ring->active && !ring->owed;
+        bool idle = ring_pending(ring) == 0 && !ring->active && !ring->owed &&
+                    atomic_load(&group->visitors) == 0 && atomic_load(&group->sleepers) == 0;
         if (idle) {
             close_kernel_side(ring);
             atomic_store(&ring->local, true);

@@ -31,7 +31,7 @@ static struct ring *substitute(struct ring_group *group, int node)
 
 static int create_shared(struct ring_group *group, int index, struct ring **ret_ring)
 {
-    struct ring *ring;
+    struct ring *ring = NULL;
     int rc = ring_new(group, index, group_ring_node(group, index), &ring);
     if (rc == 0)
         rc = ring_open_backend(ring, false);

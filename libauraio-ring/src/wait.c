@@ -187,15 +187,15 @@ static int plan_ring(struct ring *ring, void *context)
 /*
  * Wait for a quarter of what is in the kernel rather than for one: fewer wake-ups for the same work, where
  * completions dribble in. For no longer than half of the latency, in which about that many complete when they
- * come evenly. Where they come in bursts the first one brings the rest, and the timer would only add
- * wake-ups; and only a ring whose completions are deferred to its owner can be waited on for a number without
- * being woken for each.
+ * come evenly. Where they come in bursts (the last sleep brought more than half) the first one brings the
+ * rest, and the timer would only add wake-ups; and only a ring whose completions are deferred to its owner
+ * can be waited on for a number without being woken for each.
  */
 static struct backend_wait coalesced(const struct ring *ring, int64_t timeout_ns)
 {
     int in_kernel = ring_in_kernel(ring, 0);
     struct backend_wait wait = {.min_events = 1, .timeout_ns = timeout_ns};
-    if (ring->local && in_kernel >= 8 && ring->brought < in_kernel / 4) {
+    if (ring->local && in_kernel >= 8 && ring->brought < in_kernel / 2) {
         wait.min_events = (unsigned)in_kernel / 4;
         wait.min_wait_ns = ring->latency_ns / 2;
     }
