@@ -114,6 +114,8 @@
 /* ... but an arm whose slowest completion took less than this share of the target needn't wait for
  * its tail. */
 #define ADAPT_TAIL_FAR 0.6
+/* ... which is looked at with every so many batches. */
+#define ADAPT_FAR_BATCHES 4
 /* Before a doubling is called failed, and for the limit chosen: this error, or this much time. What
  * is fast can be known well. */
 #define ADAPT_SEARCH_ERROR 0.012

@@ -128,8 +128,8 @@ typedef enum auraio_adapt_cause {
     AURAIO_ADAPT_CAUSE_CAPACITY_DOWN = 10, /* the device became slower: search again */
     AURAIO_ADAPT_CAUSE_CAPACITY_UP = 11,   /* the device became faster: search again */
     AURAIO_ADAPT_CAUSE_EXOGENOUS =
-        12, /* less depth does not lower the latency: the target is suspended */
-    AURAIO_ADAPT_CAUSE_RETRY = 13,  /* the suspended target is tried again */
+        12, /* less depth does not lower the latency: the target is loosened */
+    AURAIO_ADAPT_CAUSE_RETRY = 13,  /* the loosened target is asked for again */
     AURAIO_ADAPT_CAUSE_REFINE = 14, /* search: measure the limit it came to */
     AURAIO_ADAPT_CAUSE_COUNT = 15,
 } auraio_adapt_cause_t;
