@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * topology_read() below a directory that this program builds, with what real machines and containers put
+ * there and with what they should not; topology_make() on machines larger and odder than this one.
+ *
+ * The affinity mask always is the caller's, so a test first learns which CPUs it may use and then lays nodes
+ * around them.
+ */
+#include <auraio-ring/topology.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "check.h"
+
+static char root[64];
+static int cpus[CPU_SETSIZE]; /* this process may use */
+static int cpu_total;
+
+static void set_up(void)
+{
+    cpu_set_t set;
+    strcpy(root, "/tmp/auraio-topology-XXXXXX");
+    cr_assert_not_null(mkdtemp(root));
+    check_is(sched_getaffinity(0, sizeof(set), &set), 0);
+    for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++)
+        if (CPU_ISSET(cpu, &set))
+            cpus[cpu_total++] = (int)cpu;
+}
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *place)
+{
+    (void)st;
+    (void)type;
+    (void)place;
+    return remove(path);
+}
+
+static void tear_down(void)
+{
+    nftw(root, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* A file below the root, with the directories on the way. */
+static void put(const char *path, const char *text)
+{
+    char full[PATH_MAX];
+    snprintf(full, sizeof(full), "%s%s", root, path);
+    for (char *slash = full + strlen(root) + 1; (slash = strchr(slash, '/')); *slash++ = '/') {
+        *slash = '\0';
+        check_that(mkdir(full, 0700) == 0 || errno == EEXIST);
+    }
+    FILE *file = fopen(full, "we");
+    cr_assert_not_null(file, "%s", full);
+    fputs(text, file);
+    check_is(fclose(file), 0);
+}
+
+static int quota_read(void)
+{
+    struct topology topology;
+    check_is(topology_read(root, &topology), 0);
+    int quota = topology.quota_cpus;
+    topology_free(&topology);
+    return quota;
+}
+
+static int node_of_cpu(const struct topology *topology, int cpu)
+{
+    for (int i = 0; i < topology->cpu_count; i++)
+        if (topology->cpus[i].cpu == cpu)
+            return topology->cpus[i].node;
+    return -1;
+}
+
+TestSuite(topology, .init = set_up, .fini = tear_down, .timeout = 60);
+
+/* ------------------------------------------------------------------- CPUs */
+
+Test(topology, the_running_system_has_exactly_the_cpus_of_the_affinity_mask)
+{
+    struct topology topology;
+    check_is(topology_read("", &topology), 0);
+    check_is(topology.cpu_count, cpu_total);
+    for (int i = 0; i < cpu_total; i++)
+        check_at_least(node_of_cpu(&topology, cpus[i]), 0);
+    topology_free(&topology);
+}
+
+Test(topology, a_process_bound_to_one_cpu_has_one)
+{
+    cpu_set_t one;
+    struct topology topology;
+    CPU_ZERO(&one);
+    CPU_SET((size_t)cpus[cpu_total - 1], &one);
+    check_is(sched_setaffinity(0, sizeof(one), &one), 0);
+    check_is(topology_read("", &topology), 0);
+    check_is(topology.cpu_count, 1);
+    check_is(topology.cpus[0].cpu, cpus[cpu_total - 1]);
+    topology_free(&topology);
+}
+
+Test(topology, an_empty_root_is_one_node_and_no_quota)
+{
+    struct topology topology;
+    check_is(topology_read(root, &topology), 0);
+    check_is(topology.cpu_count, cpu_total);
+    check_is(topology.node_count, 1);
+    check_is(topology.quota_cpus, 0);
+    check_is(topology_parallelism(&topology), cpu_total);
+    topology_free(&topology);
+    check_that(topology.cpus == NULL);
+}
+
+/* ------------------------------------------------------------------ nodes */
+
+Test(topology, cpus_get_the_node_whose_list_names_them)
+{
+    char list[64];
+    struct topology topology;
+    snprintf(list, sizeof(list), "%d\n", cpus[0]);
+    put("/sys/devices/system/node/node3/cpulist", list);
+    check_is(topology_read(root, &topology), 0);
+    check_is(node_of_cpu(&topology, cpus[0]), 3);
+    check_is(topology.node_count, 4);
+    for (int i = 1; i < cpu_total; i++)
+        check_is(node_of_cpu(&topology, cpus[i]), 0);
+    topology_free(&topology);
+}
+
+Test(topology, lists_have_ranges_holes_and_cpus_that_this_process_may_not_use)
+{
+    char list[128];
+    struct topology topology;
+    put("/sys/devices/system/node/node0/cpulist", "\n"); /* memory only */
+    snprintf(list, sizeof(list), "%d-%d,9000-9999,12001\n", cpus[0], cpus[cpu_total - 1]);
+    put("/sys/devices/system/node/node5/cpulist", list);
+    put("/sys/devices/system/node/node7/cpulist", "15000-15999\n");
+    check_is(topology_read(root, &topology), 0);
+    check_is(topology.cpu_count, cpu_total);
+    for (int i = 0; i < cpu_total; i++)
+        check_is(node_of_cpu(&topology, cpus[i]), 5);
+    check_is(topology.node_count, 6);
+    topology_free(&topology);
+}
+
+Test(topology, what_is_no_node_is_passed_over)
+{
+    char list[64];
+    struct topology topology;
+    snprintf(list, sizeof(list), "0-%d\n", cpus[cpu_total - 1]);
+    put("/sys/devices/system/node/node-1/cpulist", list);
+    put("/sys/devices/system/node/node4x/cpulist", list);
+    put("/sys/devices/system/node/possible", list);
+    put("/sys/devices/system/node/power/cpulist", list);
+    put("/sys/devices/system/node/node6/other", list); /* no cpulist */
+    check_is(topology_read(root, &topology), 0);
+    check_is(topology.node_count, 1);
+    topology_free(&topology);
+}
+
+Test(topology, nonsense_in_a_list_leaves_the_cpus_on_node_0)
+{
+    static const char *const lists[] = {"", "\n", "abc\n", "-3\n", ",,,\n", "9-\n", "100000-1\n", "0x5\n"};
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        struct topology topology;
+        put("/sys/devices/system/node/node2/cpulist", lists[i]);
+        check_is(topology_read(root, &topology), 0);
+        check_is(topology.cpu_count, cpu_total);
+        for (int cpu = 1; cpu < cpu_total; cpu++) /* "0x5" does name CPU 0 */
+            check_is(node_of_cpu(&topology, cpus[cpu]), 0);
+        topology_free(&topology);
+    }
+}
+
+Test(topology, a_root_too_long_for_a_path_reads_as_empty)
+{
+    char *longest = malloc(PATH_MAX + 1);
+    struct topology topology;
+    cr_assert_not_null(longest);
+    memset(longest, 'a', PATH_MAX);
+    longest[PATH_MAX] = '\0';
+    check_is(topology_read(longest, &topology), 0);
+    check_is(topology.node_count, 1);
+    check_is(topology.quota_cpus, 0);
+    topology_free(&topology);
+    free(longest);
+}
+
+/* ------------------------------------------------------------------ quota */
+
+Test(topology, cgroup_2_quota_is_rounded_up_to_whole_cpus)
+{
+    static const struct {
+        const char *text;
+        int cpus;
+    } cases[] = {
+        {"150000 100000\n", 2}, {"100000 100000\n", 1}, {"100001 100000\n", 2}, {"1 100000\n", 1},
+        {"799999 100000\n", 8}, {"max 100000\n", 0},    {"0 100000\n", 0},      {"-1 100000\n", 0},
+        {"100000 0\n", 0},      {"100000\n", 0},        {"", 0},                {"nonsense\n", 0},
+        {"9223372036854775000 1\n", 0},
+    };
+    put("/proc/self/cgroup", "0::/app\n");
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        put("/sys/fs/cgroup/app/cpu.max", cases[i].text);
+        int quota = quota_read();
+        cr_assert_eq(quota, cases[i].cpus, "\"%s\" gave %d", cases[i].text, quota);
+    }
+}
+
+Test(topology, a_quota_near_the_largest_number_does_not_overflow)
+{
+    put("/proc/self/cgroup", "0::/app\n");
+    put("/sys/fs/cgroup/app/cpu.max", "9223372036854775807 100000\n");
+    check_is(quota_read(), 0);
+}
+
+Test(topology, the_tightest_quota_up_the_hierarchy_counts)
+{
+    put("/proc/self/cgroup", "0::/a/b/c\n");
+    put("/sys/fs/cgroup/a/b/c/cpu.max", "400000 100000\n");
+    check_is(quota_read(), 4);
+    put("/sys/fs/cgroup/a/b/cpu.max", "max 100000\n");
+    check_is(quota_read(), 4);
+    put("/sys/fs/cgroup/a/cpu.max", "250000 100000\n");
+    check_is(quota_read(), 3);
+    put("/sys/fs/cgroup/cpu.max", "100000 100000\n");
+    check_is(quota_read(), 1);
+}
+
+Test(topology, a_container_that_is_its_own_cgroup_root_is_read)
+{
+    put("/proc/self/cgroup", "0::/\n");
+    put("/sys/fs/cgroup/cpu.max", "200000 100000\n");
+    check_is(quota_read(), 2);
+}
+
+Test(topology, cgroup_1_quota_comes_from_the_cpu_controller_only)
+{
+    put("/proc/self/cgroup", "4:memory:/m\n3:cpuset:/s\n2:cpuacct,cpu:/a/b\n1:name=systemd:/\n");
+    put("/sys/fs/cgroup/cpu/m/cpu.cfs_quota_us", "100000\n");
+    put("/sys/fs/cgroup/cpu/m/cpu.cfs_period_us", "100000\n");
+    put("/sys/fs/cgroup/cpu/s/cpu.cfs_quota_us", "100000\n");
+    put("/sys/fs/cgroup/cpu/s/cpu.cfs_period_us", "100000\n");
+    check_is(quota_read(), 0);
+    put("/sys/fs/cgroup/cpu/a/b/cpu.cfs_quota_us", "-1\n");
+    put("/sys/fs/cgroup/cpu/a/b/cpu.cfs_period_us", "100000\n");
+    check_is(quota_read(), 0);
+    put("/sys/fs/cgroup/cpu/a/cpu.cfs_quota_us", "350000\n");
+    check_is(quota_read(), 0); /* the period is missing */
+    put("/sys/fs/cgroup/cpu/a/cpu.cfs_period_us", "what\n");
+    check_is(quota_read(), 0);
+    put("/sys/fs/cgroup/cpu/a/cpu.cfs_period_us", "100000\n");
+    check_is(quota_read(), 4);
+}
+
+Test(topology, with_both_hierarchies_the_tighter_one_counts)
+{
+    put("/proc/self/cgroup", "1:cpu:/one\n0::/two\n");
+    put("/sys/fs/cgroup/cpu/one/cpu.cfs_quota_us", "300000\n");
+    put("/sys/fs/cgroup/cpu/one/cpu.cfs_period_us", "100000\n");
+    put("/sys/fs/cgroup/two/cpu.max", "200000 100000\n");
+    check_is(quota_read(), 2);
+    put("/sys/fs/cgroup/two/cpu.max", "500000 100000\n");
+    check_is(quota_read(), 3);
+}
+
+Test(topology, lines_of_the_cgroup_file_that_make_no_sense_are_passed_over)
+{
+    put("/proc/self/cgroup", "\nnothing\n0:\n:::\n7\n0::/app\n");
+    put("/sys/fs/cgroup/app/cpu.max", "200000 100000\n");
+    check_is(quota_read(), 2);
+}
+
+Test(topology, a_cgroup_of_a_name_too_long_for_a_path_is_passed_over)
+{
+    char line[PATH_MAX + 64] = "0::/";
+    memset(line + 4, 'g', PATH_MAX - 40);
+    strcpy(line + PATH_MAX - 36, "\n0::/app\n");
+    put("/proc/self/cgroup", line);
+    put("/sys/fs/cgroup/app/cpu.max", "200000 100000\n");
+    check_is(quota_read(), 2);
+}
+
+/* ------------------------------------------------------------ constructed */
+
+Test(topology, an_impossible_machine_is_refused_and_the_result_untouched)
+{
+    struct topology untouched = {.cpu_count = 77}, topology = untouched;
+    struct topology_cpu good = {0, 0}, negative_cpu = {-1, 0}, negative_node = {0, -1};
+    check_is(topology_make(NULL, 1, 0, &topology), -EINVAL);
+    check_is(topology_make(&good, 0, 0, &topology), -EINVAL);
+    check_is(topology_make(&good, -1, 0, &topology), -EINVAL);
+    check_is(topology_make(&good, 1, -1, &topology), -EINVAL);
+    check_is(topology_make(&negative_cpu, 1, 0, &topology), -EINVAL);
+    check_is(topology_make(&negative_node, 1, 0, &topology), -EINVAL);
+    check_that(memcmp(&topology, &untouched, sizeof(topology)) == 0);
+}
+
+Test(topology, eight_nodes_of_32_cpus_are_grouped_by_node_then_by_number)
+{
+    struct topology_cpu given[256];
+    for (int i = 0; i < 256; i++) /* numbered across the nodes, backwards */
+        given[i] = (struct topology_cpu){.cpu = 255 - i, .node = (255 - i) % 8};
+    struct topology topology;
+    check_is(topology_make(given, 256, 0, &topology), 0);
+    check_is(topology.cpu_count, 256);
+    check_is(topology.node_count, 8);
+    for (int i = 0; i < 256; i++) {
+        check_is(topology.cpus[i].node, i / 32);
+        check_is(topology.cpus[i].cpu, i / 32 + i % 32 * 8);
+    }
+    topology_free(&topology);
+}
+
+Test(topology, the_given_cpus_are_copied)
+{
+    struct topology_cpu given[2] = {{4, 1}, {2, 0}};
+    struct topology topology;
+    check_is(topology_make(given, 2, 0, &topology), 0);
+    given[0].cpu = given[1].cpu = 99;
+    check_is(topology.cpus[0].cpu, 2);
+    check_is(topology.cpus[1].cpu, 4);
+    topology_free(&topology);
+}
+
+Test(topology, the_quota_caps_the_rings_and_never_adds_any)
+{
+    struct topology_cpu given[6] = {{0, 0}, {1, 0}, {2, 0}, {16, 1}, {17, 1}, {18, 1}};
+    static const struct {
+        int quota, rings;
+    } cases[] = {{0, 6}, {1, 1}, {5, 5}, {6, 6}, {7, 6}, {1000, 6}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct topology topology;
+        check_is(topology_make(given, 6, cases[i].quota, &topology), 0);
+        check_is(topology_parallelism(&topology), cases[i].rings);
+        topology_free(&topology);
+    }
+}
