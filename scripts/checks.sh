@@ -171,12 +171,20 @@ bench_adapt() {
     meson test -C build "${suites[@]}" --verbose
 }
 
-# Fuzzers are the targets named fuzz-...; the corpus of fuzz-X is in a folder "corpus" beside its source.
+# Fuzzers are the targets named fuzz-... that are not built unless asked for; the corpus of one is in a folder
+# "corpus" beside its source.
+fuzzers_of() {
+    meson introspect "$1" --targets | python3 -c '
+import json, os, sys
+for target in json.load(sys.stdin):
+    if target["name"].startswith("fuzz-") and not target["build_by_default"]:
+        print(os.path.relpath(target["filename"][0], sys.argv[1]))' "$1"
+}
+
 run_fuzzers() {
     local fuzzers fuzzer work
     configure build-fuzz clang "${with_asserts[@]}" -Db_sanitize=address,undefined -Db_lundef=false
-    mapfile -t fuzzers < <(ninja -C build-fuzz -t targets all |
-        sed -nE 's/^([^ ]*\/fuzz-[^:.]*): c_LINKER.*/\1/p')
+    mapfile -t fuzzers < <(fuzzers_of build-fuzz)
     if ((${#fuzzers[@]} == 0)); then
         echo "./dev: the tree has no fuzzer" >&2
         return 1
