@@ -39,7 +39,7 @@ def count(entry, said):
 def report(run, entry, said):
     """Say what a reader must know of one program; nothing when it simply passed."""
     name = f"{run}: {entry['name'].split(' / ')[-1]}"
-    for reason in SKIP_LINE.findall(said):
+    for reason in dict.fromkeys(SKIP_LINE.findall(said)):  # each once, in order
         print(f"skipped  {name}: {reason}")
     if entry["result"] == SKIPPED_STATUS and not SKIP_LINE.search(said):
         print(f"skipped  {name}: no reason given")

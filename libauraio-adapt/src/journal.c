@@ -25,7 +25,7 @@ void adapt_journal_add(adapt_state_t *state, auraio_adapt_cause_t cause, int old
         .old_limit = old_limit,
         .new_limit = new_limit,
         .phase = (int)adapt_phase(state),
-        .cause = cause,
+        .cause = (int)cause,
         .throughput_ops = time_ns > 0 ? samples * 1e9 / time_ns : 0,
         .p99_ns = adapt_arm_percentile_ns(state),
         .exceedance = samples > 0 ? (double)arm->over / samples : 0,

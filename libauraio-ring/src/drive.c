@@ -42,6 +42,19 @@ void ring_unmark_active(struct ring *ring)
     bitmap_clear(ring->group->active, ring->index);
 }
 
+bool ring_leave_bitmap(struct ring *ring)
+{
+    bool left = false;
+    ring_lock(ring);
+    if (ring->idle_scans++ >= IDLE_SCANS && ring_pending(ring) == 0 && !ring->owed && ring->timer_ns == 0 &&
+        !ring->doorbell && !ring_is_ready(ring)) {
+        ring_unmark_active(ring);
+        left = true;
+    }
+    ring_unlock(ring);
+    return left;
+}
+
 static int each_in_bitmap(struct ring_group *group, const _Atomic uint64_t *bitmap, uint64_t words,
                           int (*visit)(struct ring *ring, void *context), void *context)
 {
@@ -315,7 +328,10 @@ int group_serve_frames(struct ring_group *group)
 static int reap_one(struct ring *ring, void *unused)
 {
     (void)unused;
-    return ring_reap(ring);
+    int ran = ring_reap(ring);
+    if (ran == 0 && !ring->local && ring_pending(ring) == 0)
+        (void)ring_leave_bitmap(ring); /* one ring is cheaper to drive than two of which one is idle */
+    return ran;
 }
 
 int group_reap(struct ring_group *group)

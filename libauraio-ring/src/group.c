@@ -136,7 +136,8 @@ int ring_group_create(const struct ring_config *config, const struct topology *t
     group->ops = &backend_uring;
     annotate_look();
     group->id = atomic_fetch_add(&group_ids, 1) + 1;
-    group->wake_fd = group->epoll_fd = -1;
+    group->wake_fd = -1;
+    atomic_init(&group->epoll_fd, -1);
     pthread_mutex_init(&group->rings_lock, NULL);
     pthread_mutex_init(&group->sleep_lock, NULL);
     pthread_mutex_init(&group->tables_lock, NULL);

@@ -533,6 +533,8 @@ void ring_hand_over(struct ring *ring);
 /* With the ring's lock. True: the caller must group_wake_sleepers() after unlocking. */
 bool ring_mark_active(struct ring *ring); /* true: it was not */
 void ring_unmark_active(struct ring *ring);
+/* Take a ring that has been found idle many times out of the bitmap. Whether it did. */
+bool ring_leave_bitmap(struct ring *ring);
 
 /* Call @visit for every shared ring with work, and for the calling thread's own. Returns the sum of what it
  * returns. */

@@ -169,20 +169,6 @@ struct sleep_plan {
     bool ready;
 };
 
-/* Take a ring that has been found idle many times out of the bitmap. */
-static bool leave_bitmap(struct ring *ring)
-{
-    bool left = false;
-    ring_lock(ring);
-    if (ring->idle_scans++ >= IDLE_SCANS && ring_pending(ring) == 0 && !ring->owed && ring->timer_ns == 0 &&
-        !ring->doorbell && !ring_is_ready(ring)) {
-        ring_unmark_active(ring);
-        left = true;
-    }
-    ring_unlock(ring);
-    return left;
-}
-
 static int plan_ring(struct ring *ring, void *context)
 {
     struct sleep_plan *plan = context;
@@ -190,7 +176,7 @@ static int plan_ring(struct ring *ring, void *context)
     plan->ready = plan->ready || (ring->backend && backend_holds(ring->backend)) ||
                   atomic_load(&ring->has_done) || atomic_load(&ring->has_mail);
     plan->pending += pending;
-    if (pending == 0 && (ring->local || leave_bitmap(ring)))
+    if (pending == 0 && (ring->local || ring_leave_bitmap(ring)))
         return 0;
     if (plan->count < POLL_RINGS_MAX)
         plan->rings[plan->count] = ring;
@@ -289,7 +275,8 @@ static void leave_fd_sleepers(struct ring_group *group, uint64_t wakes_before)
 static int sleep_on_fds(struct sleep_plan *plan, int64_t timeout_ns, uint64_t wakes)
 {
     struct ring_group *group = plan->group;
-    struct pollfd fds[POLL_RINGS_MAX + 1];
+    struct pollfd
+        fds[POLL_RINGS_MAX + 2]; /* rings, the epoll descriptor over all of them, the wake descriptor */
     nfds_t count = 0;
     int listed = plan->count < POLL_RINGS_MAX ? plan->count : POLL_RINGS_MAX;
     for (int i = 0; i < listed; i++) {
@@ -305,7 +292,7 @@ static int sleep_on_fds(struct sleep_plan *plan, int64_t timeout_ns, uint64_t wa
     if (plan->count > POLL_RINGS_MAX) {
         (void)group_hand_over(group);
         int fd = epoll_fd(group);
-        fds[0] = (struct pollfd){.fd = fd, .events = POLLIN}; /* a negative descriptor is passed over */
+        fds[count++] = (struct pollfd){.fd = fd, .events = POLLIN}; /* a negative one is passed over */
         if (fd < 0)
             timeout_ns = shorter(timeout_ns, NO_WAKE_FD_NS);
     }

@@ -542,7 +542,8 @@ AURAIO_API void auraio_run(auraio_engine_t *engine);
 AURAIO_API void auraio_stop(auraio_engine_t *engine);
 
 /**
- * Complete operations until nothing is pending.
+ * Complete operations until nothing is pending and every callback has returned. With
+ * AURAIO_SELECT_THREAD_LOCAL: nothing that the calling thread may complete.
  *
  * @param timeout_ms  negative: for ever; 0: one pass that does not block.
  * @return how many completed; -1: ETIMEDOUT (something is still pending), EINVAL, EPERM.

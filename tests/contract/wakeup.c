@@ -173,3 +173,27 @@ TestSharedModes(blocked_wait, two_waiters_share_the_work_and_neither_is_forgotte
     auraio_destroy(engine);
     pipe_close(pipe);
 }
+
+static void *wait_a_second(void *engine)
+{
+    return (void *)(intptr_t)auraio_wait(engine, 1000);
+}
+
+TestSharedModes(blocked_wait, of_several_threads_with_nothing_to_do_uses_no_cpu, .timeout = 60)
+{
+    enum { WAITERS = 4 };
+    pthread_t threads[WAITERS];
+    const pipe_pair_t pipe = pipe_open(0);
+    auraio_engine_t *engine = engine_with_pending_read(mode_options(*mode), pipe);
+    const int64_t cpu_before_ns = process_cpu_ns();
+    for (int i = 0; i < WAITERS; i++)
+        check_is(pthread_create(&threads[i], NULL, wait_a_second, engine), 0);
+    for (int i = 0; i < WAITERS; i++) {
+        void *completed = NULL;
+        check_is(pthread_join(threads[i], &completed), 0);
+        check_is((intptr_t)completed, 0);
+    }
+    check_below((process_cpu_ns() - cpu_before_ns) / 1000, 100000);
+    auraio_destroy(engine);
+    pipe_close(pipe);
+}
