@@ -113,7 +113,7 @@ Test(life, a_ring_left_with_an_operation_is_free_again_when_that_has_completed)
     check_is(left.result, 1);
     for (int i = 0; i < 2 * IDLE_SCANS; i++) { /* until it counts as idle */
         uint64_t wakes = ring_group_wakes(group);
-        (void)ring_group_wait(group, 1, &wakes);
+        (void)ring_group_wait(group, 100000, &wakes);
     }
     check_is(in_a_thread(read_once, group), 0);
     check_is(ring_group_count(group), 1);
