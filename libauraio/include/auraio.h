@@ -545,8 +545,10 @@ AURAIO_API void auraio_stop(auraio_engine_t *engine);
  * Complete operations until nothing is pending and every callback has returned. With
  * AURAIO_SELECT_THREAD_LOCAL: nothing that the calling thread may complete.
  *
- * @param timeout_ms  negative: for ever; 0: one pass that does not block.
- * @return how many completed; -1: ETIMEDOUT (something is still pending), EINVAL, EPERM.
+ * @param timeout_ms  negative: for ever; 0: one pass that does not block, and no error when something is
+ * left.
+ * @return how many completed; -1: ETIMEDOUT (@p timeout_ms has passed and something is still pending),
+ * EINVAL, EPERM.
  */
 AURAIO_API int auraio_drain(auraio_engine_t *engine, int timeout_ms);
 
