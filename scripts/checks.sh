@@ -130,7 +130,8 @@ libauraio|libauraio/(src|include)/
 
 measure_coverage() {
     local data=build-coverage/coverage.json component sources lines below=0 least=90
-    compile build-coverage gcc -Dbuildtype=debug -Db_coverage=true
+    # Threads count at once: plain counters lose counts, and wrap.
+    compile build-coverage gcc -Dbuildtype=debug -Db_coverage=true -Dc_args=-fprofile-update=atomic
     find build-coverage -name '*.gcda' -delete
     # Programs built against an instrumented installation lack what instrumentation needs.
     step_tests "for coverage" build-coverage --no-suite install || below=1
@@ -163,8 +164,9 @@ lint() {
 }
 
 bench_adapt() {
-    local suites=(--benchmark --suite adapt --suite sim)
-    if [[ -z $(meson test -C build "${suites[@]}" --list 2>/dev/null | grep ' / ') ]]; then
+    local listed suites=(--benchmark --suite adapt --suite sim)
+    listed=$(meson test -C build "${suites[@]}" --list 2>/dev/null)
+    if [[ $listed != *' / '* ]]; then
         echo "./dev: libauraio-adapt has no benchmark" >&2
         return 1
     fi
