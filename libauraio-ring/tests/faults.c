@@ -101,6 +101,14 @@ void *__wrap_mmap(void *at, size_t size, int protection, int flags, int fd, off_
     return fails(FAULT_MEMORY) ? MAP_FAILED : __real_mmap(at, size, protection, flags, fd, offset);
 }
 
+/* What the call is named where file offsets are asked to have 64 bits. */
+void *__real_mmap64(void *at, size_t size, int protection, int flags, int fd, off_t offset);
+void *__wrap_mmap64(void *at, size_t size, int protection, int flags, int fd, off_t offset);
+void *__wrap_mmap64(void *at, size_t size, int protection, int flags, int fd, off_t offset)
+{
+    return fails(FAULT_MEMORY) ? MAP_FAILED : __real_mmap64(at, size, protection, flags, fd, offset);
+}
+
 int __real_madvise(void *at, size_t size, int advice);
 int __wrap_madvise(void *at, size_t size, int advice);
 int __wrap_madvise(void *at, size_t size, int advice)
