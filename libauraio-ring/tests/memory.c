@@ -51,7 +51,8 @@ static void use_reads(void)
 {
     const struct ring_op_rare rare = {.timeout_ns = 60 * UINT64_C(1000000000)};
     for (int i = 0; i < READS; i++) { /* more than a slab, more deadlines than there is room at first */
-        struct ring_op op = op_transfer(RING_OP_READ, use.fd, use.bytes[i], BYTES, i * BYTES, &use.outcomes[i]);
+        struct ring_op op =
+            op_transfer(RING_OP_READ, use.fd, use.bytes[i], BYTES, i * BYTES, &use.outcomes[i]);
         op.rare = i % 2 ? &rare : NULL;
         submit_or_note(&op);
     }
@@ -96,7 +97,8 @@ static void use_registration(void)
 
 static void use_cancel(void)
 {
-    struct ring_op op = op_transfer(RING_OP_READ, use.pair.read_fd, use.bytes[0], 1, -1, &use.outcomes[READS + 4]);
+    struct ring_op op =
+        op_transfer(RING_OP_READ, use.pair.read_fd, use.bytes[0], 1, -1, &use.outcomes[READS + 4]);
     int64_t handle = try_submit(use.group, &op);
     if (handle < 0) {
         note_refusal((int)handle);
