@@ -164,7 +164,7 @@ lint() {
 
 bench_adapt() {
     local suites=(--benchmark --suite adapt --suite sim)
-    if ! meson test -C build "${suites[@]}" --list 2>/dev/null | grep -q .; then
+    if [[ -z $(meson test -C build "${suites[@]}" --list 2>/dev/null | grep ' / ') ]]; then
         echo "./dev: libauraio-adapt has no benchmark" >&2
         return 1
     fi
