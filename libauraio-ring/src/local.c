@@ -16,7 +16,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-__thread struct ring_thread ring_this_thread __attribute__((tls_model("initial-exec")));
+__thread struct ring_thread ring_this_thread RING_TLS_MODEL;
 static _Atomic uint64_t thread_ids;
 
 static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
