@@ -49,8 +49,9 @@ static int submit_chain(int *ret_error)
 {
     struct ring_op ops[STEPS];
     for (int i = 0; i < STEPS; i++) {
-        ops[i] = i < STEPS - 1 ? op_transfer(RING_OP_WRITE, fd, bytes, BYTES, (int64_t)i * BYTES, &outcomes[i])
-                               : op_sync(fd, &outcomes[i]);
+        ops[i] = i < STEPS - 1
+                     ? op_transfer(RING_OP_WRITE, fd, bytes, BYTES, (int64_t)i * BYTES, &outcomes[i])
+                     : op_sync(fd, &outcomes[i]);
         ops[i].flags = i < STEPS - 1 ? RING_OP_LINKED : 0;
         outcomes[i] = (struct outcome){0};
     }
@@ -69,7 +70,8 @@ static void check_results(ssize_t first, ssize_t second, ssize_t third, ssize_t 
     const ssize_t wanted[STEPS] = {first, second, third, fourth};
     for (int i = 0; i < STEPS; i++) {
         check_is(outcomes[i].calls, 1);
-        cr_assert_eq(outcomes[i].result, wanted[i], "step %d: %zd, not %zd", i, outcomes[i].result, wanted[i]);
+        cr_assert_eq(outcomes[i].result, wanted[i], "step %d: %zd, not %zd", i, outcomes[i].result,
+                     wanted[i]);
     }
 }
 

@@ -73,7 +73,7 @@ Test(enter, an_interrupted_submission_is_made_again_at_once)
 {
     struct ring_group *group = group_of(RING_SELECT_ADAPTIVE);
     struct outcome outcome = {0};
-    check_reads(group); /* the ring exists */
+    check_reads(group);              /* the ring exists */
     (void)ring_group_poll_fd(group); /* nothing is held back */
     fault_arm(FAULT_ENTER, 0, 3, EINTR);
     struct ring_op op = reading(&outcome);
@@ -384,7 +384,8 @@ Test(enter, a_poll_descriptor_that_cannot_be_had_is_an_error_once)
         enum fault fault;
         int error;
     } cases[] = {
-        {RING_SELECT_ADAPTIVE, FAULT_EPOLL_CREATE, EMFILE},  {RING_SELECT_ADAPTIVE, FAULT_EPOLL_CTL, ENOSPC},
+        {RING_SELECT_ADAPTIVE, FAULT_EPOLL_CREATE, EMFILE},
+        {RING_SELECT_ADAPTIVE, FAULT_EPOLL_CTL, ENOSPC},
         {RING_SELECT_THREAD_LOCAL, FAULT_EVENTFD, EMFILE},
         {RING_SELECT_THREAD_LOCAL, FAULT_REGISTER_EVENTFD, ENOMEM},
         {RING_SELECT_THREAD_LOCAL, FAULT_QUEUE_INIT, EMFILE},

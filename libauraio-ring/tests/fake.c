@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * The backend that answers as told: see fake.h. Submissions are executed when they are handed over, so every
+ * completion is there when submit() returns, but for what is held.
+ */
 #include "fake.h"
 
 #include <errno.h>
@@ -93,7 +97,8 @@ static void describe_transfer(struct entry *entry, const struct ring_slot *slot)
     const struct ring_op *op = &slot->op;
     bool vectored = op->opcode == RING_OP_READV || op->opcode == RING_OP_WRITEV;
     if (!vectored) {
-        entry->iov[0] = (struct iovec){.iov_base = (char *)op->u.addr + slot->done, .iov_len = op->len - slot->done};
+        entry->iov[0] =
+            (struct iovec){.iov_base = (char *)op->u.addr + slot->done, .iov_len = op->len - slot->done};
         entry->iovcnt = 1;
     } else {
         const struct iovec *iov = slot->rest ? slot->rest : op->u.iov;
@@ -108,8 +113,8 @@ static void describe_transfer(struct entry *entry, const struct ring_slot *slot)
     entry->call.rw_flags = op->rw_flags;
 }
 
-static void fake_push(struct backend *backend, const struct ring_slot *slot, struct backend_registered registered,
-                      unsigned how)
+static void fake_push(struct backend *backend, const struct ring_slot *slot,
+                      struct backend_registered registered, unsigned how)
 {
     struct entry *entry = next_entry(backend, ENTRY_OPERATION, slot->handle);
     (void)registered;

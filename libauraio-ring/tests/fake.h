@@ -29,7 +29,7 @@ struct fake_call {
 
 /* Answers, one for each submission, in order; what comes after the last is done in full. */
 enum fake_how {
-    FAKE_DO,   /* all of it */
+    FAKE_DO,     /* all of it */
     FAKE_ANSWER, /* value is the result; nothing is done */
     FAKE_SHORT,  /* at most value bytes */
     FAKE_HOLD    /* no completion until a cancel or fake_release() */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Calls that fail on demand: see faults.h. Each wrapper counts, then fails or does what was asked. */
 #include "faults.h"
 
 #include <errno.h>
@@ -19,7 +20,8 @@ struct plan {
 
 static struct plan plans[FAULT_COUNT];
 
-unsigned fault_setup_flags, fault_setup_entries, fault_refused_flags, fault_entries_max, fault_hidden_features;
+unsigned fault_setup_flags, fault_setup_entries, fault_refused_flags, fault_entries_max,
+    fault_hidden_features;
 unsigned fault_enter_flags;
 int fault_refused_errno;
 bool fault_no_probe;
@@ -101,6 +103,14 @@ void *__wrap_mmap(void *at, size_t size, int protection, int flags, int fd, off_
     return fails(FAULT_MEMORY) ? MAP_FAILED : __real_mmap(at, size, protection, flags, fd, offset);
 }
 
+/* What the call is named where file offsets are asked to have 64 bits. */
+void *__real_mmap64(void *at, size_t size, int protection, int flags, int fd, off_t offset);
+void *__wrap_mmap64(void *at, size_t size, int protection, int flags, int fd, off_t offset);
+void *__wrap_mmap64(void *at, size_t size, int protection, int flags, int fd, off_t offset)
+{
+    return fails(FAULT_MEMORY) ? MAP_FAILED : __real_mmap64(at, size, protection, flags, fd, offset);
+}
+
 int __real_madvise(void *at, size_t size, int advice);
 int __wrap_madvise(void *at, size_t size, int advice);
 int __wrap_madvise(void *at, size_t size, int advice)
@@ -161,8 +171,10 @@ static int refusal(unsigned entries, unsigned flags)
     return fault_entries_max && entries > fault_entries_max ? ENOMEM : 0;
 }
 
-int __real_io_uring_queue_init_params(unsigned entries, struct io_uring *ring, struct io_uring_params *params);
-int __wrap_io_uring_queue_init_params(unsigned entries, struct io_uring *ring, struct io_uring_params *params);
+int __real_io_uring_queue_init_params(unsigned entries, struct io_uring *ring,
+                                      struct io_uring_params *params);
+int __wrap_io_uring_queue_init_params(unsigned entries, struct io_uring *ring,
+                                      struct io_uring_params *params);
 int __wrap_io_uring_queue_init_params(unsigned entries, struct io_uring *ring, struct io_uring_params *params)
 {
     fault_setup_flags = params->flags;
@@ -189,8 +201,10 @@ static void edit_submissions(void)
         fault_edit(&last_ring->sq.sqes[edited_to & *last_ring->sq.kring_mask]);
 }
 
-int __real_io_uring_enter2(unsigned fd, unsigned submit, unsigned min, unsigned flags, void *arg, size_t size);
-int __wrap_io_uring_enter2(unsigned fd, unsigned submit, unsigned min, unsigned flags, void *arg, size_t size);
+int __real_io_uring_enter2(unsigned fd, unsigned submit, unsigned min, unsigned flags, void *arg,
+                           size_t size);
+int __wrap_io_uring_enter2(unsigned fd, unsigned submit, unsigned min, unsigned flags, void *arg,
+                           size_t size);
 int __wrap_io_uring_enter2(unsigned fd, unsigned submit, unsigned min, unsigned flags, void *arg, size_t size)
 {
     fault_enter_flags |= flags;

@@ -177,7 +177,7 @@ Test(life, a_group_that_shuts_down_accepts_nothing_and_finishes_the_rest)
         int error = 0;
         struct ring_op op = waiting(&outcome);
         (void)submit(group, &op);
-        
+
         ring_group_shut_down(group);
         struct ring_op more = op_sync(STDERR_FILENO, &refused), chain[2] = {more, more};
         check_is(ring_group_submit_one(group, &more), -ESHUTDOWN);

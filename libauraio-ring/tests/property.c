@@ -105,9 +105,8 @@ static void on_completion(struct auraio_request *request, ssize_t result, void *
     bool right = ++token->calls == 1 && (ring_handle_t)(uintptr_t)request == token->handle &&
                  !ring_handle_pending(token->handle) && is_allowed(token, result);
     if (right && token->expectation == EXPECT_PATTERN && result > 0)
-        right = pattern_holds(token->iov[0].iov_base, token->iov[0].iov_len < (size_t)result
-                                                          ? token->iov[0].iov_len
-                                                          : (size_t)result,
+        right = pattern_holds(token->iov[0].iov_base,
+                              token->iov[0].iov_len < (size_t)result ? token->iov[0].iov_len : (size_t)result,
                               token->offset);
     if (token->expectation == EXPECT_OPEN && result >= 0)
         close((int)result);
@@ -196,7 +195,8 @@ static struct ring_op make_stream(void)
     token->offset = -1;
     pipe_pair_t *pair = &pipes[below(PIPES)];
     bool write = below(4) == 0;
-    struct ring_op op = op_of(token, write ? RING_OP_WRITE : RING_OP_READ, write ? pair->write_fd : pair->read_fd);
+    struct ring_op op =
+        op_of(token, write ? RING_OP_WRITE : RING_OP_READ, write ? pair->write_fd : pair->read_fd);
     maybe_deadline(token, &op);
     return op;
 }

@@ -97,8 +97,8 @@ Test(retry, a_short_vectored_transfer_goes_on_inside_or_between_its_parts)
 {
     for (int first = 1; first < BYTES; first += 499) {
         const struct fake_answer script[] = {{FAKE_SHORT, first}, {FAKE_SHORT, 600}};
-        const struct iovec iov[] = {{bytes, 998}, {NULL, 0}, {bytes + 998, 2}, {bytes + 1000, 6000},
-                                    {bytes + 7000, 3000}};
+        const struct iovec iov[] = {
+            {bytes, 998}, {NULL, 0}, {bytes + 998, 2}, {bytes + 1000, 6000}, {bytes + 7000, 3000}};
         memset(bytes, 0, BYTES);
         fake_script(script, 2);
         struct ring_op op = op_vectored(RING_OP_READV, fd, iov, 5, 100, &outcome);
@@ -289,7 +289,8 @@ Test(retry, each_thread_that_ends_may_cause_one_more_fault)
 
 Test(retry, other_errors_are_delivered_at_once)
 {
-    static const int errors[] = {-EIO, -ENOSPC, -EBADF, -EFBIG, -EDQUOT, -EROFS, -ENXIO, -EINVAL, -EOPNOTSUPP};
+    static const int errors[] = {-EIO,   -ENOSPC, -EBADF,  -EFBIG,     -EDQUOT,
+                                 -EROFS, -ENXIO,  -EINVAL, -EOPNOTSUPP};
     for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
         check_is(perform_against(reading(), errors[i]), errors[i]);
         check_is(fake.calls_made, 1);

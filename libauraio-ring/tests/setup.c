@@ -94,7 +94,8 @@ Test(setup, a_kernel_without_task_run_flags_gets_plain_rings)
         fault_refused_errno = EINVAL;
         check_is(try_create(&config, &group), 0);
         check_works(group);
-        check_is(info_of(group).kernel_features & (RING_FEATURE_COOP_TASKRUN | RING_FEATURE_DEFER_TASKRUN), 0);
+        check_is(info_of(group).kernel_features & (RING_FEATURE_COOP_TASKRUN | RING_FEATURE_DEFER_TASKRUN),
+                 0);
         check_is(fault_setup_flags & (fault_refused_flags | IORING_SETUP_SINGLE_ISSUER), 0);
         ring_group_destroy(group);
     }

@@ -127,8 +127,12 @@ Test(slot, garbage_names_nothing_and_never_did)
     op.callback = NULL;
     op.fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     ring_handle_t real = submit(group, &op);
-    const ring_handle_t fixed[] = {0,          1,          UINT64_MAX,
-                                   (1u << 24), (1u << 24) - 1, UINT64_C(1) << 63,
+    const ring_handle_t fixed[] = {0,
+                                   1,
+                                   UINT64_MAX,
+                                   (1u << 24),
+                                   (1u << 24) - 1,
+                                   UINT64_C(1) << 63,
                                    real & (one_generation - 1) /* generation 0 */};
     const int fixed_count = (int)(sizeof(fixed) / sizeof(fixed[0]));
     for (int i = 0; i < 1000000; i++) {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Groups, operations and outcomes that the tests share: see support.h. */
 #include "support.h"
 
 #include <stdlib.h>
@@ -61,8 +62,8 @@ struct ring_op op_transfer(enum ring_opcode opcode, int fd, void *addr, size_t l
                             .user_data = outcome};
 }
 
-struct ring_op op_vectored(enum ring_opcode opcode, int fd, const struct iovec *iov, int count, int64_t offset,
-                           struct outcome *outcome)
+struct ring_op op_vectored(enum ring_opcode opcode, int fd, const struct iovec *iov, int count,
+                           int64_t offset, struct outcome *outcome)
 {
     struct ring_op op = op_transfer(opcode, fd, NULL, (size_t)count, offset, outcome);
     op.u.iov = iov;

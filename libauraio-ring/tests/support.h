@@ -30,8 +30,8 @@ struct ring_group *group_new(const struct ring_config *config);
 /* Operations. */
 struct ring_op op_transfer(enum ring_opcode opcode, int fd, void *addr, size_t len, int64_t offset,
                            struct outcome *outcome);
-struct ring_op op_vectored(enum ring_opcode opcode, int fd, const struct iovec *iov, int count, int64_t offset,
-                           struct outcome *outcome);
+struct ring_op op_vectored(enum ring_opcode opcode, int fd, const struct iovec *iov, int count,
+                           int64_t offset, struct outcome *outcome);
 struct ring_op op_sync(int fd, struct outcome *outcome);
 
 /* Submit one operation the way the facade does: a plain transfer goes straight. The handle, or a negative

@@ -24,6 +24,23 @@ static char root[64];
 static int cpus[CPU_SETSIZE]; /* this process may use */
 static int cpu_total;
 
+/* The affinity mask of a kernel for more CPUs: it takes no smaller one than this. 0: this kernel's. */
+static size_t mask_bytes_min;
+
+int __real_sched_getaffinity(pid_t pid, size_t bytes, cpu_set_t *set);
+int __wrap_sched_getaffinity(pid_t pid, size_t bytes, cpu_set_t *set);
+int __wrap_sched_getaffinity(pid_t pid, size_t bytes, cpu_set_t *set)
+{
+    if (bytes < mask_bytes_min) {
+        errno = EINVAL;
+        return -1;
+    }
+    int rc = __real_sched_getaffinity(pid, bytes, set);
+    if (rc == 0 && mask_bytes_min > 0)
+        CPU_SET_S(8 * mask_bytes_min - 1, bytes, set); /* the last CPU it knows */
+    return rc;
+}
+
 static void set_up(void)
 {
     cpu_set_t set;
@@ -105,6 +122,24 @@ Test(topology, a_process_bound_to_one_cpu_has_one)
     check_is(topology.cpu_count, 1);
     check_is(topology.cpus[0].cpu, cpus[cpu_total - 1]);
     topology_free(&topology);
+}
+
+Test(topology, a_kernel_that_knows_thousands_of_cpus_is_asked_with_a_mask_that_is_long_enough)
+{
+    struct topology topology;
+    mask_bytes_min = 4096 / 8;
+    check_is(topology_read("", &topology), 0);
+    check_is(topology.cpu_count, cpu_total + 1);
+    check_at_least(node_of_cpu(&topology, 4095), 0);
+    topology_free(&topology);
+}
+
+Test(topology, a_mask_longer_than_any_machine_has_is_refused)
+{
+    struct topology untouched = {.cpu_count = 77}, topology = untouched;
+    mask_bytes_min = 1 << 20;
+    check_is(topology_read("", &topology), -ENOMEM);
+    check_that(memcmp(&topology, &untouched, sizeof(topology)) == 0);
 }
 
 Test(topology, an_empty_root_is_one_node_and_no_quota)
@@ -202,9 +237,18 @@ Test(topology, cgroup_2_quota_is_rounded_up_to_whole_cpus)
         const char *text;
         int cpus;
     } cases[] = {
-        {"150000 100000\n", 2}, {"100000 100000\n", 1}, {"100001 100000\n", 2}, {"1 100000\n", 1},
-        {"799999 100000\n", 8}, {"max 100000\n", 0},    {"0 100000\n", 0},      {"-1 100000\n", 0},
-        {"100000 0\n", 0},      {"100000\n", 0},        {"", 0},                {"nonsense\n", 0},
+        {"150000 100000\n", 2},
+        {"100000 100000\n", 1},
+        {"100001 100000\n", 2},
+        {"1 100000\n", 1},
+        {"799999 100000\n", 8},
+        {"max 100000\n", 0},
+        {"0 100000\n", 0},
+        {"-1 100000\n", 0},
+        {"100000 0\n", 0},
+        {"100000\n", 0},
+        {"", 0},
+        {"nonsense\n", 0},
         {"9223372036854775000 1\n", 0},
     };
     put("/proc/self/cgroup", "0::/app\n");
@@ -317,6 +361,19 @@ Test(topology, eight_nodes_of_32_cpus_are_grouped_by_node_then_by_number)
         check_is(topology.cpus[i].node, i / 32);
         check_is(topology.cpus[i].cpu, i / 32 + i % 32 * 8);
     }
+    topology_free(&topology);
+}
+
+Test(topology, numbers_that_no_machine_has_are_refused)
+{
+    const struct topology_cpu last = {16383, 16383}, cpu = {16384, 0}, node = {0, 16384},
+                              huge = {INT_MAX, INT_MAX};
+    struct topology topology;
+    check_is(topology_make(&cpu, 1, 0, &topology), -EINVAL);
+    check_is(topology_make(&node, 1, 0, &topology), -EINVAL);
+    check_is(topology_make(&huge, 1, 0, &topology), -EINVAL);
+    check_is(topology_make(&last, 1, 0, &topology), 0);
+    check_is(topology.node_count, 16384);
     topology_free(&topology);
 }
 

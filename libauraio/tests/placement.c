@@ -174,8 +174,8 @@ Test(placement, a_read_costs_the_same_on_a_large_machine)
             ratios[i] = i % 2 ? second / first : first / second;
         }
         double typical = median(ratios, ROUNDS);
-        fprintf(stderr, "read + wait on %d CPUs: %.3f of what it costs on 2 (median of %d)\n", sizes[s], typical,
-                ROUNDS);
+        fprintf(stderr, "read + wait on %d CPUs: %.3f of what it costs on 2 (median of %d)\n", sizes[s],
+                typical, ROUNDS);
         cr_assert(typical < 1.10, "%d CPUs: %.3f", sizes[s], typical);
         auraio_destroy(small);
         auraio_destroy(large);
@@ -385,8 +385,8 @@ Test(placement, rings_refused_for_lack_of_descriptors_are_replaced_by_those_ther
     auraio_options_t options = options_small(AURAIO_SELECT_CPU_LOCAL);
     options.ring_count = 16;
     auraio_engine_t *engine = engine_of(16, 4, &options);
-    /* One descriptor for the file that ring_of() opens, one for the wake-up, the rest for rings: on node 0 and
-     * on node 1 one each, then none is left. */
+    /* One descriptor for the file that ring_of() opens, one for the wake-up, the rest for rings: on node 0
+     * and on node 1 one each, then none is left. */
     int count = take_descriptors(4, taken);
     int first = ring_of(engine, 0), second = ring_of(engine, 5);
     check_is(first, 0);

@@ -21,7 +21,8 @@ TestSuite(refuse, .timeout = 60);
 
 /* The last refusal says @words. */
 #define check_says(words)                                                                                    \
-    cr_assert(strstr(auraio_last_error(), (words)), "\"%s\" does not say \"%s\"", auraio_last_error(), (words))
+    cr_assert(strstr(auraio_last_error(), (words)), "\"%s\" does not say \"%s\"", auraio_last_error(),       \
+              (words))
 
 static auraio_op_t op_in_order(void)
 {
