@@ -90,8 +90,10 @@ test_suite() {
 
 test_asan() {
     export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1
-    step "build with ASan and UBSan" compile build-asan gcc "${with_asserts[@]}" \
-        -Db_sanitize=address,undefined -Dc_args=-fno-sanitize-recover=all &&
+    # clang, because gcc's null check of a thread-local variable's address cries wolf: it looks at the flags of
+    # the addition that makes the address, which the linker replaces by an instruction that sets none.
+    step "build with ASan and UBSan" compile build-asan clang "${with_asserts[@]}" \
+        -Db_sanitize=address,undefined -Db_lundef=false -Dc_args=-fno-sanitize-recover=all &&
         step_tests "ASan and UBSan" build-asan
 }
 
