@@ -82,10 +82,8 @@ static int check_random(FILE *out, const sim_plan_t *plan)
         double p99 = sim_worst_p99_median(plan, policy);
         if (!(p99 > RANDOM_P99_MEDIAN_MAX))
             continue;
-        fprintf(
-            out,
-            "FAIL %s, no target: the median p99 is %.3f times the oracle's, must be at most %.2f\n",
-            policy->name, p99, RANDOM_P99_MEDIAN_MAX);
+        fprintf(out, "FAIL %s, no target: the median p99 is %.3f times the oracle's, must be at most %.2f\n",
+                policy->name, p99, RANDOM_P99_MEDIAN_MAX);
         count++;
     }
     return count;

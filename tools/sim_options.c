@@ -61,56 +61,55 @@ static const struct option long_options[] = {
 
 void sim_options_help(void)
 {
-    fputs(
-        "usage: auraio sim MODEL... [OPTIONS]\n"
-        "       auraio sim --all [OPTIONS]\n"
-        "       auraio sim --random N [OPTIONS]\n"
-        "       auraio sim --replay FILE [--policy NAME]\n"
-        "\n"
-        "Runs limit policies against simulated storage devices, and compares them with the\n"
-        "oracle: the best limit that never moves, found by trying all of them. The same seed\n"
-        "gives the same output.\n"
-        "\n"
-        "MODEL is a name that --list prints, curve:FILE (lines of: depth IOPS p99_us), or\n"
-        "trace:FILE (the device a recorded trace describes).\n"
-        "\n"
-        "what to run:\n"
-        "  -p, --policy NAME     policy to run; may be repeated (default: auraio; --all: every "
-        "one)\n"
-        "  -t, --target TIME     p99 target, such as 200us or 4ms; `each`: none, and every target\n"
-        "                        of the model that can be kept (default: none; --all, --random: "
-        "each)\n"
-        "  -s, --seed N          first seed (default 1)\n"
-        "      --seeds N         run seeds N times, counting up; the table shows the worst\n"
-        "                        (default 1; --all --check: 3)\n"
-        "      --duration TIME   simulated time (default: the model's)\n"
-        "      --rings N         N users share the device (default 1)\n"
-        "      --separate        each of them with a controller of its own\n"
-        "      --initial N       initial limit (default 4); `--policy fixed` stays there\n"
-        "      --arrivals N      open loop: N operations a second arrive, whatever completes\n"
-        "      --workers N       closed loop: N operations want to be in flight (default: "
-        "endless)\n"
-        "  -a, --all             every model, and 2, 8 and 64 rings on one device\n"
-        "      --random N        N devices drawn at random by the seed; names the worst five\n"
-        "      --replay FILE     show a policy a recorded trace, and the limits it would set\n"
-        "  -j, --jobs N          threads (default: the CPUs this process may use)\n"
-        "\n"
-        "what to print:\n"
-        "      --check           judge the policies named by -p (default: auraio) by the bounds\n"
-        "                        of docs/sim.md; name each figure that is out of them\n"
-        "      --chart           limit, throughput and p99 over time, in the terminal\n"
-        "      --csv FILE        the table as CSV; - is standard output\n"
-        "      --json FILE       the table as JSON, with every segment of every seed\n"
-        "      --svg FILE        the chart as SVG (needs gnuplot)\n"
-        "      --record FILE     every completion of the run, as a trace\n"
-        "      --color WHEN      auto, always or never\n"
-        "      --no-progress     no progress bar, even on a terminal\n"
-        "  -l, --list            the models and policies\n"
-        "  -h, --help            this text\n"
-        "\n"
-        "exit status: 0 all is well, 1 --check found a figure out of bounds or something failed,\n"
-        "2 the call was wrong.\n",
-        stdout);
+    fputs("usage: auraio sim MODEL... [OPTIONS]\n"
+          "       auraio sim --all [OPTIONS]\n"
+          "       auraio sim --random N [OPTIONS]\n"
+          "       auraio sim --replay FILE [--policy NAME]\n"
+          "\n"
+          "Runs limit policies against simulated storage devices, and compares them with the\n"
+          "oracle: the best limit that never moves, found by trying all of them. The same seed\n"
+          "gives the same output.\n"
+          "\n"
+          "MODEL is a name that --list prints, curve:FILE (lines of: depth IOPS p99_us), or\n"
+          "trace:FILE (the device a recorded trace describes).\n"
+          "\n"
+          "what to run:\n"
+          "  -p, --policy NAME     policy to run; may be repeated (default: auraio; --all: every "
+          "one)\n"
+          "  -t, --target TIME     p99 target, such as 200us or 4ms; `each`: none, and every target\n"
+          "                        of the model that can be kept (default: none; --all, --random: "
+          "each)\n"
+          "  -s, --seed N          first seed (default 1)\n"
+          "      --seeds N         run seeds N times, counting up; the table shows the worst\n"
+          "                        (default 1; --all --check: 3)\n"
+          "      --duration TIME   simulated time (default: the model's)\n"
+          "      --rings N         N users share the device (default 1)\n"
+          "      --separate        each of them with a controller of its own\n"
+          "      --initial N       initial limit (default 4); `--policy fixed` stays there\n"
+          "      --arrivals N      open loop: N operations a second arrive, whatever completes\n"
+          "      --workers N       closed loop: N operations want to be in flight (default: "
+          "endless)\n"
+          "  -a, --all             every model, and 2, 8 and 64 rings on one device\n"
+          "      --random N        N devices drawn at random by the seed; names the worst five\n"
+          "      --replay FILE     show a policy a recorded trace, and the limits it would set\n"
+          "  -j, --jobs N          threads (default: the CPUs this process may use)\n"
+          "\n"
+          "what to print:\n"
+          "      --check           judge the policies named by -p (default: auraio) by the bounds\n"
+          "                        of docs/sim.md; name each figure that is out of them\n"
+          "      --chart           limit, throughput and p99 over time, in the terminal\n"
+          "      --csv FILE        the table as CSV; - is standard output\n"
+          "      --json FILE       the table as JSON, with every segment of every seed\n"
+          "      --svg FILE        the chart as SVG (needs gnuplot)\n"
+          "      --record FILE     every completion of the run, as a trace\n"
+          "      --color WHEN      auto, always or never\n"
+          "      --no-progress     no progress bar, even on a terminal\n"
+          "  -l, --list            the models and policies\n"
+          "  -h, --help            this text\n"
+          "\n"
+          "exit status: 0 all is well, 1 --check found a figure out of bounds or something failed,\n"
+          "2 the call was wrong.\n",
+          stdout);
 }
 
 static int wrong(const char *option, const char *value, const char *wanted)
@@ -123,9 +122,8 @@ static int parse_int(const char *option, int64_t min, int64_t max, int *ret_valu
 {
     int64_t value;
     if (!units_parse_number(optarg, min, max, &value)) {
-        fprintf(stderr,
-                "auraio sim: %s '%s': give a whole number from %" PRId64 " to %" PRId64 "\n",
-                option, optarg, min, max);
+        fprintf(stderr, "auraio sim: %s '%s': give a whole number from %" PRId64 " to %" PRId64 "\n", option,
+                optarg, min, max);
         return -1;
     }
     *ret_value = (int)value;
@@ -136,8 +134,7 @@ static int parse_time(const char *option, int64_t *ret_ns)
 {
     if (units_parse_time(optarg, ret_ns))
         return 0;
-    return wrong(option, optarg,
-                 "give a time with its unit, such as 200us, 4ms or 10s (up to 1 hour)");
+    return wrong(option, optarg, "give a time with its unit, such as 200us, 4ms or 10s (up to 1 hour)");
 }
 
 static int parse_target(sim_options_t *options)
@@ -153,8 +150,7 @@ static int parse_target(sim_options_t *options)
     options->target = SIM_TARGET_ONE;
     if (units_parse_time(optarg, &options->target_ns))
         return 0;
-    return wrong("--target", optarg,
-                 "give a time with its unit such as 200us, or `each`, or `none`");
+    return wrong("--target", optarg, "give a time with its unit such as 200us, or `each`, or `none`");
 }
 
 static int parse_color(sim_options_t *options)
@@ -278,8 +274,8 @@ static int parse_value(sim_options_t *options, int option)
 /* What can't be asked for together. */
 static int check(const sim_options_t *options)
 {
-    int sources = (options->model_count > 0) + options->all + (options->random > 0) +
-                  (options->replay != NULL);
+    int sources =
+        (options->model_count > 0) + options->all + (options->random > 0) + (options->replay != NULL);
     if (options->list || options->help)
         return 0;
     const char *why = NULL;

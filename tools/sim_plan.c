@@ -151,8 +151,7 @@ static const auraio_sim_policy_t *policy_at(const sim_options_t *options, int i)
     return i == 0 ? auraio_sim_policy_find("auraio") : NULL;
 }
 
-static int add_policies(sim_plan_t *plan, const sim_subject_t *subject, int64_t target_ns,
-                        int rings)
+static int add_policies(sim_plan_t *plan, const sim_subject_t *subject, int64_t target_ns, int rings)
 {
     const auraio_sim_policy_t *policy;
     int error = 0;
@@ -227,8 +226,7 @@ static void note_error(sim_plan_t *plan, int error)
 {
     int none = 0;
     if (error)
-        __atomic_compare_exchange_n(&plan->error, &none, error, false, __ATOMIC_RELAXED,
-                                    __ATOMIC_RELAXED);
+        __atomic_compare_exchange_n(&plan->error, &none, error, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
 static void ask_oracle(void *argument, int index)
@@ -257,8 +255,7 @@ static void run_trial(void *argument, int index)
         .points = seed == 0 ? row->points : NULL,
         .points_max = SIM_POINTS,
     };
-    note_error(plan,
-               auraio_sim_trial(&scenario, &row->subject->oracles[seed], &row->verdicts[seed]));
+    note_error(plan, auraio_sim_trial(&scenario, &row->subject->oracles[seed], &row->verdicts[seed]));
 }
 
 static double lesser(double a, double b)
@@ -308,13 +305,12 @@ static int add_rows(sim_plan_t *plan)
 int sim_plan_run(sim_plan_t *plan)
 {
     const sim_options_t *options = plan->options;
-    sim_work(plan->subject_count * options->seeds, options->jobs, options->progress, "oracles",
-             ask_oracle, plan);
+    sim_work(plan->subject_count * options->seeds, options->jobs, options->progress, "oracles", ask_oracle,
+             plan);
     int error = plan->error ? plan->error : add_rows(plan);
     if (error) /* -ERANGE has been explained */
         return error == -ERANGE ? EXIT_FAILED : failed(error);
-    sim_work(plan->row_count * options->seeds, options->jobs, options->progress, "trials",
-             run_trial, plan);
+    sim_work(plan->row_count * options->seeds, options->jobs, options->progress, "trials", run_trial, plan);
     if (plan->error)
         return failed(plan->error);
     for (int i = 0; i < plan->row_count; i++)

@@ -32,8 +32,7 @@ static void limits_of(const sim_row_t *row, char *text, size_t size)
     const auraio_sim_verdict_t *verdict = &row->verdicts[0];
     int last = verdict->result.segment_count - 1;
     auraio_sim_best_t best[AURAIO_SIM_SEGMENTS] = {{0}};
-    (void)auraio_sim_oracle_best(&row->subject->model, &row->subject->oracles[0], row->target_ns,
-                                 best);
+    (void)auraio_sim_oracle_best(&row->subject->model, &row->subject->oracles[0], row->target_ns, best);
     snprintf(text, size, "%.0f/%d", verdict->result.segments[last].limit_mean, best[last].limit);
 }
 
@@ -54,10 +53,10 @@ static void print_row(const sim_plan_t *plan, const sim_row_t *row, bool repeat)
         snprintf(jain, sizeof(jain), "%.3f", row->jain);
     const char *mark = row->findings > 0 ? "x" : "";
     const char *tint = !row->judged ? DIM : row->findings > 0 ? RED : GREEN;
-    printf("%s%-14s %7s %-10s %9s %7s %6.3f %8s %6.2f %8s %7s %6s %7s %8s %6s %s%s\n",
-           color(plan, tint), repeat ? "" : sim_row_name(row, name),
-           row->target_ns > 0 ? units_time(target, row->target_ns) : "none", row->policy->name,
-           limits, units_count(ops, first->result.segments[last].throughput_ops), row->throughput,
+    printf("%s%-14s %7s %-10s %9s %7s %6.3f %8s %6.2f %8s %7s %6s %7s %8s %6s %s%s\n", color(plan, tint),
+           repeat ? "" : sim_row_name(row, name),
+           row->target_ns > 0 ? units_time(target, row->target_ns) : "none", row->policy->name, limits,
+           units_count(ops, first->result.segments[last].throughput_ops), row->throughput,
            units_time(p99, first->result.segments[last].p99_ns), row->p99, over,
            units_time(reached, row->reached_ns),
            reaches ? units_count(completions, (double)row->reached_completions) : "-",
@@ -68,9 +67,8 @@ static void print_row(const sim_plan_t *plan, const sim_row_t *row, bool repeat)
 void sim_table(const sim_plan_t *plan)
 {
     int seeds = plan->options->seeds;
-    printf("%-14s %7s %-10s %9s %7s %6s %8s %6s %8s %7s %6s %7s %8s %6s\n", "device", "target",
-           "policy", "limit", "ops/s", "share", "p99", "ratio", "over", "95%", "after", "settled",
-           "change", "jain");
+    printf("%-14s %7s %-10s %9s %7s %6s %8s %6s %8s %7s %6s %7s %8s %6s\n", "device", "target", "policy",
+           "limit", "ops/s", "share", "p99", "ratio", "over", "95%", "after", "settled", "change", "jain");
     const sim_row_t *above = NULL;
     for (int i = 0; i < plan->row_count; i++) {
         const sim_row_t *row = &plan->rows[i];

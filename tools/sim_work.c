@@ -62,8 +62,7 @@ void sim_work(int count, int jobs, bool progress, const char *label,
     pthread_t *threads = calloc((size_t)(wanted > 0 ? wanted : 1), sizeof(*threads));
     int started = 0;
     /* The caller works too, so that a thread that can't be had costs time, not work. */
-    while (threads && started < wanted &&
-           pthread_create(&threads[started], NULL, worker, &work) == 0)
+    while (threads && started < wanted && pthread_create(&threads[started], NULL, worker, &work) == 0)
         started++;
     worker(&work);
     for (int i = 0; i < started; i++)

@@ -77,9 +77,8 @@ static void print_group(const sim_plan_t *plan, const auraio_sim_policy_t *polic
     double p99 = median(values, count);
     for (int i = 0; i < count; i++)
         values[i] = rows[i]->throughput;
-    printf("\n%s, %s: %d devices: throughput at least %.3f, median %.3f; p99 ratio median %.2f",
-           policy->name, target ? "with a target" : "no target", count, least,
-           median(values, count), p99);
+    printf("\n%s, %s: %d devices: throughput at least %.3f, median %.3f; p99 ratio median %.2f", policy->name,
+           target ? "with a target" : "no target", count, least, median(values, count), p99);
     if (target)
         printf("; violations at most %.2f %%", 100 * violations);
     puts("\n  the worst by throughput:");
@@ -88,8 +87,8 @@ static void print_group(const sim_plan_t *plan, const auraio_sim_policy_t *polic
         char text[UNITS_TEXT];
         printf("    %s, target %s: throughput %.3f, p99 ratio %.2f, over %.2f %%\n",
                rows[i]->subject->model.name,
-               rows[i]->target_ns > 0 ? units_time(text, rows[i]->target_ns) : "none",
-               rows[i]->throughput, rows[i]->p99, 100 * rows[i]->violations);
+               rows[i]->target_ns > 0 ? units_time(text, rows[i]->target_ns) : "none", rows[i]->throughput,
+               rows[i]->p99, 100 * rows[i]->violations);
         describe(&rows[i]->subject->model);
     }
 }

@@ -106,9 +106,8 @@ static void print_decisions(const auraio_adapt_t *adapt)
     int count = auraio_adapt_decisions(adapt, decisions, AURAIO_ADAPT_JOURNAL);
     int64_t first_ns = count > 1 ? decisions[1].now_ns : 0;
     for (int i = 1; i < count; i++)
-        printf("%+9.1f ms  %4d -> %-4d  %-18s %8.0f/s\n",
-               (double)(decisions[i].now_ns - first_ns) / 1e6, decisions[i].old_limit,
-               decisions[i].new_limit, auraio_adapt_cause_name(decisions[i].cause),
+        printf("%+9.1f ms  %4d -> %-4d  %-18s %8.0f/s\n", (double)(decisions[i].now_ns - first_ns) / 1e6,
+               decisions[i].old_limit, decisions[i].new_limit, auraio_adapt_cause_name(decisions[i].cause),
                decisions[i].throughput_ops);
 }
 
@@ -140,8 +139,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: %s FILE [SECONDS [P99_TARGET_US]]\n", argv[0]);
         return 2;
     }
-    static pool_t pool = {
-        .gate = {.lock = PTHREAD_MUTEX_INITIALIZER, .room = PTHREAD_COND_INITIALIZER}};
+    static pool_t pool = {.gate = {.lock = PTHREAD_MUTEX_INITIALIZER, .room = PTHREAD_COND_INITIALIZER}};
     auraio_adapt_options_t options;
     auraio_adapt_options_init(&options);
     options.max_limit = THREADS;

@@ -86,8 +86,7 @@ static void fuzz_reaps(input_t *input, auraio_adapt_t *adapt, int64_t *now_ns)
     }
 }
 
-static void fuzz_share(input_t *input, auraio_adapt_share_t *share,
-                       auraio_adapt_share_user_t *users)
+static void fuzz_share(input_t *input, auraio_adapt_share_t *share, auraio_adapt_share_user_t *users)
 {
     uint64_t what = take(input, 1);
     int index = (int)(what >> 2) % (USERS + 1), amount = (int)(int16_t)take(input, 2);

@@ -13,8 +13,7 @@
 
 #define DEFAULT_MAX_LIMIT 1024
 #define DEFAULT_INITIAL_LIMIT 4
-#define COUNT_MAX                                                                                  \
-    (1 << 30) /* completions in one report: more is a caller's mistake, and counts as this */
+#define COUNT_MAX (1 << 30) /* completions in one report: more is a caller's mistake, and counts as this */
 
 static adapt_state_t *state_of(auraio_adapt_t *adapt)
 {
@@ -62,8 +61,7 @@ int auraio_adapt_init(auraio_adapt_t *adapt, const auraio_adapt_options_t *optio
     state->max_limit = options->max_limit ? options->max_limit : DEFAULT_MAX_LIMIT;
     adapt_goal_set(state, 0);
     adapt_cost_init(&state->cost);
-    adapt_search_begin(state,
-                       options->initial_limit ? options->initial_limit : DEFAULT_INITIAL_LIMIT);
+    adapt_search_begin(state, options->initial_limit ? options->initial_limit : DEFAULT_INITIAL_LIMIT);
     adapt_journal_add(state, AURAIO_ADAPT_CAUSE_START, state->limit, state->limit, 0, 0);
     return 0;
 }
@@ -117,8 +115,8 @@ static void close_batch(adapt_state_t *state)
     adapt_arm_close_batch(arm);
     if (adapt_pace_learn(state)) {
         if (state->mode == ADAPT_SEARCHING)
-            adapt_search_begin_down(state, state->search.count > 0 ? state->search.first.limit
-                                                                   : state->limit);
+            adapt_search_begin_down(state,
+                                    state->search.count > 0 ? state->search.first.limit : state->limit);
         else
             adapt_cruise_move(state, state->base_limit);
         return;
@@ -159,8 +157,7 @@ static void add_samples(adapt_state_t *state, const auraio_adapt_batch_t *batch)
     arm->samples += batch->count;
     arm->over += over;
     arm->last_ns = state->last_ns;
-    if (over > 0 && batch->in_flight < COUNT_MAX &&
-        batch->in_flight + batch->count > state->target.free_peak)
+    if (over > 0 && batch->in_flight < COUNT_MAX && batch->in_flight + batch->count > state->target.free_peak)
         state->target.free_peak = batch->in_flight + batch->count;
 }
 
@@ -234,8 +231,7 @@ auraio_adapt_phase_t auraio_adapt_phase(const auraio_adapt_t *adapt)
 
 static bool arm_is_valid(const adapt_arm_t *arm)
 {
-    if (arm->count < 0 || arm->count > ADAPT_ARM_BATCHES || arm->closed < arm->count ||
-        arm->batch_size < 1)
+    if (arm->count < 0 || arm->count > ADAPT_ARM_BATCHES || arm->closed < arm->count || arm->batch_size < 1)
         return false;
     if (arm->batch_bound > arm->batch_samples || arm->batch_over > arm->batch_samples ||
         arm->last_ns < arm->batch_begin_ns || arm->batch_begin_ns < arm->begin_ns)

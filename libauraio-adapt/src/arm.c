@@ -122,8 +122,8 @@ bool adapt_arm_merge_if_bursty(adapt_arm_t *arm)
 
     adapt_estimate_t rate = adapt_arm_rate(arm);
     bool scattered = arm->count >= 8 && rate.spread > ADAPT_SCATTER_MAX;
-    bool drifting = arm->count >= 12 && rate.spread > ADAPT_BIAS_MAX &&
-                    rate.correlation > ADAPT_CORRELATION_HIGH;
+    bool drifting =
+        arm->count >= 12 && rate.spread > ADAPT_BIAS_MAX && rate.correlation > ADAPT_CORRELATION_HIGH;
     if (!scattered && !drifting && rate.mean - log(cost / time_ns) <= ADAPT_BIAS_MAX)
         return false;
     merge_pairs(arm);
@@ -144,8 +144,7 @@ void adapt_sort(double *values, int count)
 
 /* Autocorrelation of first order of the batches, of which only what chance does not explain counts.
  */
-static double correlation(const adapt_arm_t *arm, double lowest, double highest, double mean,
-                          double squares)
+static double correlation(const adapt_arm_t *arm, double lowest, double highest, double mean, double squares)
 {
     double products = 0;
     double previous = adapt_clamp(arm->evidence[0].log_rate, lowest, highest) - mean;

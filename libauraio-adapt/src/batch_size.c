@@ -24,8 +24,7 @@ static double smooth(double average, double value)
 void auraio_adapt_batch_size_init(auraio_adapt_batch_size_t *batch_size, int max_size)
 {
     int clamped = max_size < 1 ? 1 : max_size;
-    *batch_size =
-        (auraio_adapt_batch_size_t){.size = 1, .max_size = clamped < MAX_SIZE ? clamped : MAX_SIZE};
+    *batch_size = (auraio_adapt_batch_size_t){.size = 1, .max_size = clamped < MAX_SIZE ? clamped : MAX_SIZE};
 }
 
 static void decrease(auraio_adapt_batch_size_t *batch_size)

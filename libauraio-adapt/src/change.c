@@ -20,11 +20,9 @@ void adapt_change_search(adapt_state_t *state, double change)
 {
     int from = state->base_limit;
     if (change < 0)
-        from = adapt_clamp_limit(
-            state, (int)(from * exp(adapt_max(change, -ADAPT_CHANGE_FALL_MAX)) + 0.5));
-    adapt_journal_add(
-        state, change < 0 ? AURAIO_ADAPT_CAUSE_CAPACITY_DOWN : AURAIO_ADAPT_CAUSE_CAPACITY_UP,
-        state->base_limit, from, change, state->change.spread);
+        from = adapt_clamp_limit(state, (int)(from * exp(adapt_max(change, -ADAPT_CHANGE_FALL_MAX)) + 0.5));
+    adapt_journal_add(state, change < 0 ? AURAIO_ADAPT_CAUSE_CAPACITY_DOWN : AURAIO_ADAPT_CAUSE_CAPACITY_UP,
+                      state->base_limit, from, change, state->change.spread);
     adapt_goal_restore(state, change);
     adapt_change_forget(state);
     state->pace.pace_ns /= ADAPT_PACE_DISTRUST;
@@ -41,8 +39,8 @@ bool adapt_change_in_batches(adapt_state_t *state)
 
     double difference = arm->evidence[arm->count - 1].log_rate - change->reference;
     double probed = log((double)state->limit / state->base_limit);
-    double width = adapt_clamp(ADAPT_CHANGE_SIGMAS * change->spread, ADAPT_CHANGE_WIDTH,
-                               ADAPT_CHANGE_WIDTH_MAX);
+    double width =
+        adapt_clamp(ADAPT_CHANGE_SIGMAS * change->spread, ADAPT_CHANGE_WIDTH, ADAPT_CHANGE_WIDTH_MAX);
     int side = 0;
     if (difference > width + adapt_max(probed, 0))
         side = 1;
@@ -55,8 +53,7 @@ bool adapt_change_in_batches(adapt_state_t *state)
     change->row += side != 0;
     change->side = side;
 
-    int needed =
-        fabs(difference) > ADAPT_CHANGE_GROSS ? ADAPT_CHANGE_BATCHES_GROSS : ADAPT_CHANGE_BATCHES;
+    int needed = fabs(difference) > ADAPT_CHANGE_GROSS ? ADAPT_CHANGE_BATCHES_GROSS : ADAPT_CHANGE_BATCHES;
     if (arm->pace_ns > ADAPT_PACE_LONG_NS && needed > ADAPT_PACED_ROW)
         needed = ADAPT_PACED_ROW;
     if (change->row < needed || arm->last_ns - change->row_begin_ns < ADAPT_CHANGE_NS)
@@ -71,9 +68,9 @@ bool adapt_change_in_arm(adapt_state_t *state, adapt_estimate_t rate)
     const adapt_change_t *change = &state->change;
     /* The first arm of a cruise is held against the curve that brought it here: the search may have
      * seen another device. */
-    double expected =
-        change->known ? change->reference
-                      : state->search.best - adapt_curve_deficit(&state->search, state->base_limit);
+    double expected = change->known
+                          ? change->reference
+                          : state->search.best - adapt_curve_deficit(&state->search, state->base_limit);
     double width = ADAPT_CHANGE_ARM + ADAPT_Z_STRICT * rate.error + change->spread;
     if (fabs(rate.mean - expected) <= width)
         return false;
@@ -86,8 +83,7 @@ void adapt_change_learn(adapt_state_t *state, adapt_estimate_t rate)
 {
     adapt_change_t *change = &state->change;
     double weight = change->known ? ADAPT_REFERENCE_WEIGHT : 1;
-    change->slow =
-        change->known ? change->slow + ADAPT_SHIFT_WEIGHT * (rate.mean - change->slow) : rate.mean;
+    change->slow = change->known ? change->slow + ADAPT_SHIFT_WEIGHT * (rate.mean - change->slow) : rate.mean;
     change->known = true;
     change->reference += weight * (rate.mean - change->reference);
     change->spread += weight * (rate.spread - change->spread);
@@ -100,8 +96,8 @@ bool adapt_change_is_suspected(adapt_state_t *state, adapt_estimate_t rate)
     adapt_change_t *change = &state->change;
     if (!change->known)
         return false;
-    double deviation = adapt_clamp(
-        (rate.mean - change->slow) / adapt_max(rate.error, ADAPT_SHIFT_ERROR_MIN), -4, 4);
+    double deviation =
+        adapt_clamp((rate.mean - change->slow) / adapt_max(rate.error, ADAPT_SHIFT_ERROR_MIN), -4, 4);
     change->rise = adapt_max(change->rise + deviation - ADAPT_SHIFT_SLACK, 0);
     change->fall = adapt_max(change->fall - deviation - ADAPT_SHIFT_SLACK, 0);
     if (change->rise < ADAPT_SHIFT_ALARM && change->fall < ADAPT_SHIFT_ALARM)

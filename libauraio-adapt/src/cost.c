@@ -20,8 +20,7 @@
 
 #define FIRST_SIZE_BITS 12 /* up to 4 KiB: one class */
 #define MEMORY 0.998       /* a batch: five hundred batches count */
-#define PRIOR                                                                                      \
-    0.05 /* variance of a share that is believed already: some ten batches of 32 at even shares */
+#define PRIOR 0.05 /* variance of a share that is believed already: some ten batches of 32 at even shares */
 #define COST_MIN 0.02 /* relative to the mean */
 #define COST_MAX 50.0
 #define LEARN_FROM_BATCHES 4 /* an arm's mean is not known before */

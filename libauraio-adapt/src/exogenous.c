@@ -16,10 +16,9 @@ void adapt_goal_set(adapt_state_t *state, int level)
 
     goal->level = level;
     goal->target_ns = has_target ? state->target_ns : 0;
-    goal->allowed = level == 0
-                        ? ADAPT_ALLOWED
-                        : adapt_clamp(ADAPT_LOOSEN_FACTOR * goal->share,
-                                      ADAPT_LOOSEN_FACTOR * ADAPT_ALLOWED, ADAPT_ALLOWED_LOOSE);
+    goal->allowed = level == 0 ? ADAPT_ALLOWED
+                               : adapt_clamp(ADAPT_LOOSEN_FACTOR * goal->share,
+                                             ADAPT_LOOSEN_FACTOR * ADAPT_ALLOWED, ADAPT_ALLOWED_LOOSE);
     goal->cap = 0;
     goal->percent = 100 - 100 * goal->allowed;
     goal->elasticity = has_target ? ADAPT_ELASTICITY_TARGET : ADAPT_ELASTICITY;
@@ -28,8 +27,7 @@ void adapt_goal_set(adapt_state_t *state, int level)
     goal->deficit_allowed = has_target ? ADAPT_DEFICIT_TARGET : ADAPT_DEFICIT;
     if (level == 2) {
         goal->elasticity = ADAPT_ELASTICITY_SUSPENDED;
-        goal->doubling_gain =
-            ADAPT_ELASTICITY_SUSPENDED * 0.69; /* ln 2: the gain of a doubling at it */
+        goal->doubling_gain = ADAPT_ELASTICITY_SUSPENDED * 0.69; /* ln 2: the gain of a doubling at it */
     }
 }
 
@@ -39,11 +37,9 @@ void adapt_goal_loosen(adapt_state_t *state, double share, int cap)
 {
     adapt_goal_t *goal = &state->goal;
     assert(goal->target_ns > 0);
-    adapt_journal_add(state, AURAIO_ADAPT_CAUSE_EXOGENOUS, state->base_limit, state->base_limit, 0,
-                      0);
+    adapt_journal_add(state, AURAIO_ADAPT_CAUSE_EXOGENOUS, state->base_limit, state->base_limit, 0, 0);
     goal->share = share;
-    adapt_goal_set(state,
-                   goal->level == 0 && share < ADAPT_ALLOWED_LOOSE / ADAPT_LOOSEN_FACTOR ? 1 : 2);
+    adapt_goal_set(state, goal->level == 0 && share < ADAPT_ALLOWED_LOOSE / ADAPT_LOOSEN_FACTOR ? 1 : 2);
     if (goal->level == 1)
         goal->cap = cap;
     goal->since_ns = state->last_ns;

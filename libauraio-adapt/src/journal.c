@@ -5,14 +5,13 @@
 
 double adapt_arm_percentile_ns(const adapt_state_t *state)
 {
-    return state->goal.target_ns > 0
-               ? (double)auraio_hist_percentile(&state->arm.hist, state->goal.percent)
-               : 0;
+    return state->goal.target_ns > 0 ? (double)auraio_hist_percentile(&state->arm.hist, state->goal.percent)
+                                     : 0;
 }
 
 /* Note a decision made on the arm under measurement; call it before the next arm starts. */
-void adapt_journal_add(adapt_state_t *state, auraio_adapt_cause_t cause, int old_limit,
-                       int new_limit, double gain, double gain_error)
+void adapt_journal_add(adapt_state_t *state, auraio_adapt_cause_t cause, int old_limit, int new_limit,
+                       double gain, double gain_error)
 {
     adapt_journal_t *journal = &state->journal;
     const adapt_arm_t *arm = &state->arm;

@@ -71,8 +71,7 @@ static int limit_above(const adapt_state_t *state)
 
 static int limit_below(const adapt_state_t *state)
 {
-    int step = state->base_limit /
-               (state->knee.bold ? ADAPT_PROBE_BOLD_DIVISOR : ADAPT_PROBE_DOWN_DIVISOR);
+    int step = state->base_limit / (state->knee.bold ? ADAPT_PROBE_BOLD_DIVISOR : ADAPT_PROBE_DOWN_DIVISOR);
     return adapt_clamp_limit(state, state->base_limit - (step > 1 ? step : 1));
 }
 
@@ -107,8 +106,7 @@ static double paired_mean(const adapt_paired_t *paired)
 
 static double paired_error(const adapt_paired_t *paired)
 {
-    return paired->weight > 0 ? sqrt(paired->variance * paired->weight_squares) / paired->weight
-                              : 1;
+    return paired->weight > 0 ? sqrt(paired->variance * paired->weight_squares) / paired->weight : 1;
 }
 
 /* What the base limit lacks of the best, and its error: what the curve said, and what the gain
@@ -124,8 +122,7 @@ static adapt_estimate_t deficit_of(const adapt_state_t *state)
     double room = ADAPT_GAIN_BEYOND * adapt_max(paired_mean(&knee->up), 0);
     double room_error = hypot(ADAPT_GAIN_BEYOND * paired_error(&knee->up), ADAPT_GAIN_BEYOND_ERROR);
     double a = 1 / (curve.error * curve.error), b = 1 / (room_error * room_error);
-    return (adapt_estimate_t){.mean = (a * curve.mean + b * room) / (a + b),
-                              .error = 1 / sqrt(a + b)};
+    return (adapt_estimate_t){.mean = (a * curve.mean + b * room) / (a + b), .error = 1 / sqrt(a + b)};
 }
 
 /* Whether it is known that less depth would lose too much. */
@@ -142,8 +139,7 @@ static bool is_settled(const adapt_state_t *state)
 
 static void search_here(adapt_state_t *state, double gain, double error)
 {
-    adapt_journal_add(state, AURAIO_ADAPT_CAUSE_GAIN, state->base_limit, state->base_limit, gain,
-                      error);
+    adapt_journal_add(state, AURAIO_ADAPT_CAUSE_GAIN, state->base_limit, state->base_limit, gain, error);
     adapt_search_begin(state, state->base_limit);
 }
 
@@ -162,8 +158,8 @@ static bool gain_above(adapt_state_t *state)
     }
     bool promising = gain - error > ADAPT_GAIN_SHARE * knee->deficit_allowed;
     bool worth_it = gain - ADAPT_Z_PROBE * error > ADAPT_GAIN_SHARE * knee->deficit_allowed;
-    bool short_of_best = gain > 0 && knee->deficit - ADAPT_Z_PROBE * state->search.best_error >
-                                         knee->deficit_allowed;
+    bool short_of_best =
+        gain > 0 && knee->deficit - ADAPT_Z_PROBE * state->search.best_error > knee->deficit_allowed;
     if (knee->up.cycles < 2 || !(worth_it || short_of_best)) {
         knee->repeat_up = promising;
         return false;
@@ -224,12 +220,12 @@ static adapt_probe_t next_probe(adapt_state_t *state, double p99_ns, double shar
     const adapt_goal_t *goal = &state->goal;
     double target_ns = (double)goal->target_ns;
     bool has_target = goal->target_ns > 0;
-    bool can_up = limit_above(state) > state->base_limit &&
-                  !(has_target && (p99_ns > 0.85 * target_ns || share > 0.6 * goal->allowed ||
-                                   state->target.debt > 0));
+    bool can_up =
+        limit_above(state) > state->base_limit &&
+        !(has_target && (p99_ns > 0.85 * target_ns || share > 0.6 * goal->allowed || state->target.debt > 0));
     bool can_down = limit_below(state) < state->base_limit;
-    bool can_wide = can_up && 2 * state->base_limit <= state->max_limit &&
-                    !(has_target && p99_ns > 0.4 * target_ns);
+    bool can_wide =
+        can_up && 2 * state->base_limit <= state->max_limit && !(has_target && p99_ns > 0.4 * target_ns);
 
     /* On the edge of the target neither direction is of use. */
     if (has_target && p99_ns > ADAPT_TARGET_AIM * target_ns && share < 1.15 * goal->allowed)
@@ -268,8 +264,7 @@ static bool probe_is_hopeless(const adapt_state_t *state)
         return false;
     adapt_estimate_t rate = adapt_arm_rate(&state->arm);
     double loss = state->knee.base.mean - rate.mean;
-    return loss - ADAPT_Z_STEEP * hypot(rate.error, state->knee.base.error) >
-           state->knee.deficit_allowed;
+    return loss - ADAPT_Z_STEEP * hypot(rate.error, state->knee.base.error) > state->knee.deficit_allowed;
 }
 
 static bool arm_is_complete(const adapt_state_t *state)
@@ -281,16 +276,15 @@ static bool arm_is_complete(const adapt_state_t *state)
     if (arm->closed < adapt_pace_batches(state, needed))
         return false;
     if (state->mode == ADAPT_AT_KNEE && !is_settled(state) &&
-        arm->last_ns - arm->begin_ns < ADAPT_SEARCH_NS &&
-        adapt_arm_rate(arm).error > ADAPT_KNEE_ERROR)
+        arm->last_ns - arm->begin_ns < ADAPT_SEARCH_NS && adapt_arm_rate(arm).error > ADAPT_KNEE_ERROR)
         return false;
     if (state->goal.target_ns == 0)
         return true;
     if (arm->samples < ADAPT_TARGET_SAMPLES)
         return false;
     /* A base arm also decides about latency: that takes more samples, where they come quickly. */
-    bool enough = arm->samples >= ADAPT_TARGET_SAMPLES_FULL ||
-                  arm->last_ns - arm->begin_ns > ADAPT_TARGET_ARM_NS;
+    bool enough =
+        arm->samples >= ADAPT_TARGET_SAMPLES_FULL || arm->last_ns - arm->begin_ns > ADAPT_TARGET_ARM_NS;
     bool clean = state->mode == ADAPT_AT_TARGET && arm->over == 0;
     if (state->limit != state->base_limit || enough || clean)
         return true;

@@ -55,7 +55,6 @@ void adapt_pace_fade(adapt_state_t *state, adapt_estimate_t rate)
 /* How many batches do where `batches` would without a pace. */
 int adapt_pace_batches(const adapt_state_t *state, int batches)
 {
-    return state->arm.pace_ns > ADAPT_PACE_LONG_NS && batches > ADAPT_PACED_BATCHES
-               ? ADAPT_PACED_BATCHES
-               : batches;
+    return state->arm.pace_ns > ADAPT_PACE_LONG_NS && batches > ADAPT_PACED_BATCHES ? ADAPT_PACED_BATCHES
+                                                                                    : batches;
 }

@@ -15,8 +15,7 @@
 /* What an arm came to. */
 typedef enum verdict { UNDECIDED, CONTINUE, STOP } verdict_t;
 
-static void start_arm(adapt_state_t *state, int limit, auraio_adapt_cause_t cause, double gain,
-                      double error)
+static void start_arm(adapt_state_t *state, int limit, auraio_adapt_cause_t cause, double gain, double error)
 {
     adapt_journal_add(state, cause, state->limit, limit, gain, error);
     adapt_start_arm(state, limit, adapt_batch_size_for(limit));
@@ -71,8 +70,7 @@ static void cruise(adapt_state_t *state, int limit, adapt_mode_t mode)
 {
     bool at_knee = mode == ADAPT_AT_KNEE;
     double deficit = adapt_curve_deficit(&state->search, limit);
-    adapt_journal_add(state,
-                      at_knee ? AURAIO_ADAPT_CAUSE_KNEE_FOUND : AURAIO_ADAPT_CAUSE_TARGET_FOUND,
+    adapt_journal_add(state, at_knee ? AURAIO_ADAPT_CAUSE_KNEE_FOUND : AURAIO_ADAPT_CAUSE_TARGET_FOUND,
                       state->limit, limit, -deficit, state->search.best_error);
     state->knee.deficit_allowed = state->goal.deficit_allowed;
     if (state->goal.level == 2)
@@ -91,8 +89,7 @@ static void choose(adapt_state_t *state)
     adapt_search_t *search = &state->search;
     const adapt_goal_t *goal = &state->goal;
     adapt_curve_fit(search);
-    double bound =
-        goal->target_ns > 0 ? adapt_curve_target_limit(search, (double)goal->target_ns) : INFINITY;
+    double bound = goal->target_ns > 0 ? adapt_curve_target_limit(search, (double)goal->target_ns) : INFINITY;
     if (bound < search->nodes[search->count - 1].limit)
         adapt_curve_bound(search, adapt_max(bound, state->min_limit));
     double lowest = 0;
@@ -115,8 +112,8 @@ static void choose(adapt_state_t *state)
     int doubtful = adapt_curve_doubtful(search, goal->knee_share);
     if (doubtful > 0)
         middle = doubtful;
-    if ((doubtful > 0 || highest > lowest * ADAPT_REFINE_RATIO) &&
-        search->refinements < ADAPT_REFINE_MAX && (doubtful > 0 || !is_measured(search, middle))) {
+    if ((doubtful > 0 || highest > lowest * ADAPT_REFINE_RATIO) && search->refinements < ADAPT_REFINE_MAX &&
+        (doubtful > 0 || !is_measured(search, middle))) {
         search->refinements++;
         search->direction = ADAPT_REFINE;
         state->base_limit = middle;
@@ -133,8 +130,7 @@ static void choose(adapt_state_t *state)
 static bool is_precise(const adapt_arm_t *arm, double error)
 {
     int64_t time_ns = arm->last_ns - arm->begin_ns;
-    return (error < ADAPT_SEARCH_ERROR && time_ns > ADAPT_SEARCH_NS_MIN) ||
-           time_ns > ADAPT_SEARCH_NS;
+    return (error < ADAPT_SEARCH_ERROR && time_ns > ADAPT_SEARCH_NS_MIN) || time_ns > ADAPT_SEARCH_NS;
 }
 
 static verdict_t judge_first(const adapt_state_t *state, adapt_estimate_t rate, bool violating)
@@ -146,8 +142,8 @@ static verdict_t judge_first(const adapt_state_t *state, adapt_estimate_t rate, 
     return precise || arm->closed >= ADAPT_FIRST_BATCHES_MAX ? CONTINUE : UNDECIDED;
 }
 
-static verdict_t judge_up(const adapt_state_t *state, adapt_estimate_t rate, double gain,
-                          double error, bool violating)
+static verdict_t judge_up(const adapt_state_t *state, adapt_estimate_t rate, double gain, double error,
+                          bool violating)
 {
     const adapt_arm_t *arm = &state->arm;
     double wanted = state->goal.doubling_gain;
@@ -157,8 +153,7 @@ static verdict_t judge_up(const adapt_state_t *state, adapt_estimate_t rate, dou
         return STOP;
     if (gain - ADAPT_Z * error > ADAPT_DOUBLING_STEEP)
         return CONTINUE;
-    if (gain - ADAPT_Z_STEEP * error > wanted &&
-        arm->last_ns - arm->begin_ns > ADAPT_SEARCH_NS_STRONG)
+    if (gain - ADAPT_Z_STEEP * error > wanted && arm->last_ns - arm->begin_ns > ADAPT_SEARCH_NS_STRONG)
         return CONTINUE;
     if (!is_precise(arm, rate.error))
         return UNDECIDED;
@@ -172,8 +167,8 @@ static verdict_t judge_up(const adapt_state_t *state, adapt_estimate_t rate, dou
     return UNDECIDED;
 }
 
-static verdict_t judge_down(const adapt_state_t *state, adapt_estimate_t rate, double loss,
-                            double error, bool violating)
+static verdict_t judge_down(const adapt_state_t *state, adapt_estimate_t rate, double loss, double error,
+                            bool violating)
 {
     const adapt_arm_t *arm = &state->arm;
     double allowed = state->goal.doubling_gain;
@@ -191,8 +186,7 @@ static verdict_t judge_down(const adapt_state_t *state, adapt_estimate_t rate, d
     else if (rate.error < ADAPT_SEARCH_ERROR || arm->closed >= ADAPT_SEARCH_BATCHES_MAX)
         verdict = loss < allowed ? CONTINUE : STOP;
     /* Down from a violation, the first limit that keeps the target is the one looked for. */
-    if (verdict != UNDECIDED && state->search.anchor.violating &&
-        arm->samples >= ADAPT_TAIL_SAMPLES)
+    if (verdict != UNDECIDED && state->search.anchor.violating && arm->samples >= ADAPT_TAIL_SAMPLES)
         verdict = STOP;
     return verdict;
 }
@@ -211,19 +205,17 @@ static verdict_t judge(const adapt_state_t *state, adapt_estimate_t rate, bool v
     const adapt_search_t *search = &state->search;
     double gain = rate.mean - search->anchor.rate.mean;
     double error = hypot(rate.error, search->anchor.rate.error);
-    verdict_t verdict =
-        search->count == 0                ? judge_first(state, rate, violating)
-        : search->direction == ADAPT_UP   ? judge_up(state, rate, gain, error, violating)
-        : search->direction == ADAPT_DOWN ? judge_down(state, rate, -gain, error, violating)
-                                          : judge_refined(state, rate, violating);
+    verdict_t verdict = search->count == 0                ? judge_first(state, rate, violating)
+                        : search->direction == ADAPT_UP   ? judge_up(state, rate, gain, error, violating)
+                        : search->direction == ADAPT_DOWN ? judge_down(state, rate, -gain, error, violating)
+                                                          : judge_refined(state, rate, violating);
     /* To say that the target is kept takes more samples than to say that it is not. */
     if (state->goal.target_ns > 0 && !violating) {
         int64_t samples = state->arm.samples;
         double slowest_ns = (double)auraio_hist_percentile(&state->arm.hist, 100);
         if (slowest_ns < ADAPT_TAIL_FAR * (double)state->goal.target_ns)
             return verdict;
-        if (samples < ADAPT_TAIL_SAMPLES_CLEAN ||
-            (state->arm.over > 0 && samples < ADAPT_TAIL_SAMPLES))
+        if (samples < ADAPT_TAIL_SAMPLES_CLEAN || (state->arm.over > 0 && samples < ADAPT_TAIL_SAMPLES))
             return UNDECIDED;
     }
     return verdict;
@@ -236,12 +228,10 @@ static void go_down(adapt_state_t *state, const adapt_node_t *from, double gain,
     state->search.direction = ADAPT_DOWN;
     state->search.tried_down = true;
     state->search.anchor = *from;
-    start_arm(state, adapt_clamp_limit(state, from->limit / 2), AURAIO_ADAPT_CAUSE_SEARCH_DOWN,
-              gain, error);
+    start_arm(state, adapt_clamp_limit(state, from->limit / 2), AURAIO_ADAPT_CAUSE_SEARCH_DOWN, gain, error);
 }
 
-static void go_up(adapt_state_t *state, const adapt_node_t *from, int limit, double gain,
-                  double error)
+static void go_up(adapt_state_t *state, const adapt_node_t *from, int limit, double gain, double error)
 {
     state->search.direction = ADAPT_UP;
     state->search.anchor = *from;
@@ -276,12 +266,11 @@ static void after_up(adapt_state_t *state, const adapt_node_t *node, verdict_t v
     choose(state);
 }
 
-static void after_down(adapt_state_t *state, const adapt_node_t *node, verdict_t verdict,
-                       double gain, double error)
+static void after_down(adapt_state_t *state, const adapt_node_t *node, verdict_t verdict, double gain,
+                       double error)
 {
     if (verdict == CONTINUE && node->limit > state->min_limit) {
-        state->search.tried_up |=
-            node->limit < state->search.first.limit; /* nothing was lost with less */
+        state->search.tried_up |= node->limit < state->search.first.limit; /* nothing was lost with less */
         go_down(state, node, gain, error);
         return;
     }
@@ -319,16 +308,14 @@ void adapt_search_evaluate(adapt_state_t *state)
     adapt_estimate_t rate = adapt_arm_rate(arm);
     adapt_share_estimate_t exceedance = adapt_arm_exceedance(arm);
     bool has_target = state->goal.target_ns > 0;
-    bool violating =
-        has_target && exceedance.share - ADAPT_Z * exceedance.error > state->goal.allowed;
+    bool violating = has_target && exceedance.share - ADAPT_Z * exceedance.error > state->goal.allowed;
     verdict_t verdict = judge(state, rate, violating);
     if (verdict == UNDECIDED)
         return;
 
     adapt_node_t node = {
         .limit = state->limit,
-        .violating =
-            has_target && (violating || exceedance.share - exceedance.error > state->goal.allowed),
+        .violating = has_target && (violating || exceedance.share - exceedance.error > state->goal.allowed),
         .precise = is_precise(arm, rate.error),
         .rate = rate,
         .p99_ns = adapt_arm_percentile_ns(state),
@@ -346,8 +333,7 @@ void adapt_search_evaluate(adapt_state_t *state)
     }
     /* More depth does not make a device that much slower: it is another one since the search began.
      */
-    if (search->direction == ADAPT_UP && gain + ADAPT_Z * error < -ADAPT_CHANGE_GROSS &&
-        !search->restarted) {
+    if (search->direction == ADAPT_UP && gain + ADAPT_Z * error < -ADAPT_CHANGE_GROSS && !search->restarted) {
         adapt_search_begin(state, search->first.limit);
         search->restarted = true;
         return;

@@ -47,8 +47,7 @@ static void grant(auraio_adapt_share_t *share, auraio_adapt_share_user_t *user, 
 /* The level of max-min fairness: who wants less keeps less, the others divide what that leaves.
  * Each round settles at least one more user, so there are at most `count` of them, nearly always
  * two. */
-static int fair_share(const auraio_adapt_share_t *share, const auraio_adapt_share_user_t *users,
-                      int count)
+static int fair_share(const auraio_adapt_share_t *share, const auraio_adapt_share_user_t *users, int count)
 {
     int level = 0, modest_before = -1;
     for (;;) {
@@ -72,8 +71,8 @@ static int fair_share(const auraio_adapt_share_t *share, const auraio_adapt_shar
     }
 }
 
-int auraio_adapt_share_take(auraio_adapt_share_t *share, auraio_adapt_share_user_t *users,
-                            int count, int index, int want)
+int auraio_adapt_share_take(auraio_adapt_share_t *share, auraio_adapt_share_user_t *users, int count,
+                            int index, int want)
 {
     if (index < 0 || index >= count || want < 0)
         return -EINVAL;
@@ -89,8 +88,8 @@ int auraio_adapt_share_take(auraio_adapt_share_t *share, auraio_adapt_share_user
     return taken;
 }
 
-int auraio_adapt_share_give(auraio_adapt_share_t *share, auraio_adapt_share_user_t *users,
-                            int count, int index, int credits)
+int auraio_adapt_share_give(auraio_adapt_share_t *share, auraio_adapt_share_user_t *users, int count,
+                            int index, int credits)
 {
     if (index < 0 || index >= count || credits < 0 || credits > users[index].held)
         return -EINVAL;
@@ -100,8 +99,8 @@ int auraio_adapt_share_give(auraio_adapt_share_t *share, auraio_adapt_share_user
     return 0;
 }
 
-int auraio_adapt_share_next(auraio_adapt_share_t *share, auraio_adapt_share_user_t *users,
-                            int count, int *ret_index)
+int auraio_adapt_share_next(auraio_adapt_share_t *share, auraio_adapt_share_user_t *users, int count,
+                            int *ret_index)
 {
     int available = free_credits(share);
     if (available == 0 || share->waiting == 0 || count <= 0)
@@ -124,8 +123,8 @@ int auraio_adapt_share_next(auraio_adapt_share_t *share, auraio_adapt_share_user
     return credits;
 }
 
-int auraio_adapt_share_excess(const auraio_adapt_share_t *share,
-                              const auraio_adapt_share_user_t *users, int count, int index)
+int auraio_adapt_share_excess(const auraio_adapt_share_t *share, const auraio_adapt_share_user_t *users,
+                              int count, int index)
 {
     if (index < 0 || index >= count)
         return 0;

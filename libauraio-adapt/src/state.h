@@ -260,8 +260,7 @@ typedef struct __attribute__((may_alias)) adapt_state {
     adapt_journal_t journal;
 } adapt_state_t;
 
-_Static_assert(sizeof(adapt_state_t) <= AURAIO_ADAPT_STATE_BYTES,
-               "the public type must hold the state");
+_Static_assert(sizeof(adapt_state_t) <= AURAIO_ADAPT_STATE_BYTES, "the public type must hold the state");
 
 static inline int adapt_clamp_limit(const adapt_state_t *state, int limit)
 {
@@ -336,7 +335,7 @@ bool adapt_goal_retry(adapt_state_t *state);
 void adapt_goal_restore(adapt_state_t *state, double change);
 
 double adapt_arm_percentile_ns(const adapt_state_t *state);
-void adapt_journal_add(adapt_state_t *state, auraio_adapt_cause_t cause, int old_limit,
-                       int new_limit, double gain, double gain_error);
+void adapt_journal_add(adapt_state_t *state, auraio_adapt_cause_t cause, int old_limit, int new_limit,
+                       double gain, double gain_error);
 
 #endif

@@ -136,8 +136,8 @@ static bool is_doubtful(const adapt_state_t *state, int limit)
 
 /* A violation at `old_limit`, which is the base limit, or what of it was used: decrease, or find
  * out whether that helps. */
-static void decrease(adapt_state_t *state, int old_limit, double factor,
-                     adapt_share_estimate_t exceedance, auraio_adapt_cause_t cause)
+static void decrease(adapt_state_t *state, int old_limit, double factor, adapt_share_estimate_t exceedance,
+                     auraio_adapt_cause_t cause)
 {
     if (!is_doubtful(state, old_limit)) {
         lower(state, old_limit, factor, exceedance.share, cause);
@@ -154,8 +154,7 @@ static void decrease(adapt_state_t *state, int old_limit, double factor,
 
 static bool probe_violated(adapt_state_t *state, adapt_share_estimate_t exceedance)
 {
-    if (state->arm.count < 5 ||
-        exceedance.share - ADAPT_Z_STRICT * exceedance.error <= state->goal.allowed)
+    if (state->arm.count < 5 || exceedance.share - ADAPT_Z_STRICT * exceedance.error <= state->goal.allowed)
         return false;
     hold_below(&state->target, state->limit);
     state->knee.probed_kind = ADAPT_PROBE_NONE;
@@ -180,8 +179,7 @@ bool adapt_target_violated(adapt_state_t *state)
         decrease(state, state->base_limit, factor, exceedance, AURAIO_ADAPT_CAUSE_VIOLATION);
         return true;
     }
-    if (arm->count >= 2 &&
-        state->target.debt - state->target.debt_mark > adapt_target_debt_cap(state)) {
+    if (arm->count >= 2 && state->target.debt - state->target.debt_mark > adapt_target_debt_cap(state)) {
         decrease(state, state->base_limit, ADAPT_CUT_DEBT, exceedance, AURAIO_ADAPT_CAUSE_DEBT);
         return true;
     }
@@ -189,8 +187,7 @@ bool adapt_target_violated(adapt_state_t *state)
         exceedance.share - ADAPT_Z_VIOLATION * exceedance.error > goal->allowed) {
         /* By how far the percentile is over, or, where the tail is heavy and tells little of depth,
          * by how often. */
-        double by_time =
-            0.9 * (double)goal->target_ns / adapt_max(adapt_arm_percentile_ns(state), 1);
+        double by_time = 0.9 * (double)goal->target_ns / adapt_max(adapt_arm_percentile_ns(state), 1);
         double by_share = sqrt(sqrt(goal->allowed / exceedance.share));
         double factor = adapt_clamp(adapt_max(by_time, by_share), ADAPT_CUT_MIN, ADAPT_CUT_MAX);
         decrease(state, state->base_limit, factor, exceedance, AURAIO_ADAPT_CAUSE_VIOLATION);
@@ -233,8 +230,8 @@ bool adapt_target_leave(adapt_state_t *state, double p99_ns, double share)
 {
     const adapt_target_t *target = &state->target;
     const adapt_goal_t *goal = &state->goal;
-    if (target->hold > 0 || p99_ns >= 0.6 * (double)goal->target_ns ||
-        share >= ADAPT_CALM * goal->allowed || target->debt > -0.3 * adapt_target_debt_cap(state))
+    if (target->hold > 0 || p99_ns >= 0.6 * (double)goal->target_ns || share >= ADAPT_CALM * goal->allowed ||
+        target->debt > -0.3 * adapt_target_debt_cap(state))
         return false;
     adapt_target_begin(state);
     state->mode = ADAPT_AT_KNEE;

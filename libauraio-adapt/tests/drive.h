@@ -4,16 +4,13 @@
 
 #include <auraio/adapt.h>
 
-static inline void drive_one(auraio_adapt_t *adapt, int64_t now_ns, int64_t latency_ns,
-                             int in_flight, unsigned sample_flags, unsigned batch_flags)
+static inline void drive_one(auraio_adapt_t *adapt, int64_t now_ns, int64_t latency_ns, int in_flight,
+                             unsigned sample_flags, unsigned batch_flags)
 {
     auraio_adapt_sample_t sample = {
         .latency_ns = latency_ns, .size_bytes = 4096, .flags = (uint8_t)sample_flags};
-    auraio_adapt_batch_t batch = {.now_ns = now_ns,
-                                  .in_flight = in_flight,
-                                  .count = 1,
-                                  .flags = batch_flags,
-                                  .samples = &sample};
+    auraio_adapt_batch_t batch = {
+        .now_ns = now_ns, .in_flight = in_flight, .count = 1, .flags = batch_flags, .samples = &sample};
     auraio_adapt_complete(adapt, &batch);
 }
 

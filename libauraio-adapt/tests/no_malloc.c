@@ -55,10 +55,8 @@ static void use_controller(int64_t p99_target_ns)
         auraio_adapt_sample_t sample = {.latency_ns = 50000 + i * 7919 % 100000,
                                         .size_bytes = i % 3 ? 4096 : 65536,
                                         .flags = AURAIO_ADAPT_BOUND};
-        auraio_adapt_batch_t batch = {.now_ns = i * 10000,
-                                      .in_flight = auraio_adapt_limit(&adapt) - 1,
-                                      .count = 1,
-                                      .samples = &sample};
+        auraio_adapt_batch_t batch = {
+            .now_ns = i * 10000, .in_flight = auraio_adapt_limit(&adapt) - 1, .count = 1, .samples = &sample};
         auraio_adapt_complete(&adapt, &batch);
     }
     auraio_adapt_decision_t decisions[AURAIO_ADAPT_JOURNAL];

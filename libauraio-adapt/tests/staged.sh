@@ -12,15 +12,19 @@ pc=$(find "$dir/stage" -name auraio-adapt.pc)
 [ -n "$pc" ] || { echo "auraio-adapt.pc was not installed" >&2; exit 1; }
 prefix=$(sed -n 's/^prefix=//p' "$pc")
 libdir=$(sed -n 's/^libdir=//p' "$pc" | sed "s|\${prefix}|$prefix|")
-export PKG_CONFIG_PATH="$(dirname "$pc")" PKG_CONFIG_SYSROOT_DIR="$dir/stage"
+PKG_CONFIG_PATH=$(dirname "$pc")
+export PKG_CONFIG_PATH PKG_CONFIG_SYSROOT_DIR="$dir/stage"
 export LD_LIBRARY_PATH="$dir/stage$libdir${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 cc=${CC:-cc}
 
 echo "by hand:"
 # Paths of system libraries must not get the sysroot: Criterion is asked for apart.
 criterion=$(env -u PKG_CONFIG_SYSROOT_DIR pkg-config --cflags --libs criterion)
+# What pkg-config prints is several words.
+# shellcheck disable=SC2046
 $cc -D_GNU_SOURCE "$examples/limit_pool.c" $(pkg-config --cflags --libs auraio-adapt) -pthread -o "$dir/limit_pool"
 "$dir/limit_pool" "$examples/limit_pool.c" 0.1
+# shellcheck disable=SC2046,SC2086
 $cc "$examples/policy_test.c" $(pkg-config --cflags --libs auraio-adapt-sim) $criterion -o "$dir/policy_test"
 "$dir/policy_test"
 

@@ -28,8 +28,7 @@ Test(adapt, finds_the_knee_of_parallel_servers)
         int base = auraio_adapt_base_limit(&adapt);
         /* Exponential service: 95 % of all servers busy takes a few operations more than servers.
          */
-        cr_assert(base >= servers * 9 / 10 && base <= servers * 3 / 2, "%d servers: limit %d",
-                  servers, base);
+        cr_assert(base >= servers * 9 / 10 && base <= servers * 3 / 2, "%d servers: limit %d", servers, base);
     }
 }
 
@@ -84,8 +83,7 @@ Test(adapt, follows_a_device_that_loses_and_regains_servers)
 }
 
 /* Completions at a steady rate that the application, not the limit, sets. */
-static void run_unbound(auraio_adapt_t *adapt, int64_t from_ns, int64_t latency_ns, int in_flight,
-                        int count)
+static void run_unbound(auraio_adapt_t *adapt, int64_t from_ns, int64_t latency_ns, int in_flight, int count)
 {
     for (int64_t i = 1; i <= count; i++)
         drive_one(adapt, from_ns + i * 20 * US, latency_ns + i % 7 * US, in_flight, 0, 0);
@@ -113,8 +111,7 @@ Test(adapt, lowers_an_unreached_limit_below_what_was_in_flight_when_the_target_i
     cr_assert_gt(base, 20);
     /* A burst every now and then: 20 in flight, one in twenty over the target. */
     for (int64_t i = 1; i <= 2000; i++)
-        drive_one(&adapt, device.now_ns + i * 20 * US, i % 20 ? 60 * US : 900 * US, i % 20 ? 4 : 20,
-                  0, 0);
+        drive_one(&adapt, device.now_ns + i * 20 * US, i % 20 ? 60 * US : 900 * US, i % 20 ? 4 : 20, 0, 0);
     cr_assert_leq(auraio_adapt_base_limit(&adapt), 20);
 }
 

@@ -5,8 +5,7 @@
 #include <criterion/criterion.h>
 
 /* Operations become ready every `gap_ns`; the controller's size is used for `calls` calls. */
-static int drive(auraio_adapt_batch_size_t *batch_size, int64_t gap_ns, int64_t latency_ns,
-                 int calls)
+static int drive(auraio_adapt_batch_size_t *batch_size, int64_t gap_ns, int64_t latency_ns, int calls)
 {
     for (int i = 0; i < calls; i++) {
         int ops = auraio_adapt_batch_size(batch_size);
@@ -65,8 +64,7 @@ Test(batch_size, shrinks_when_calls_leave_far_from_full)
     auraio_adapt_batch_size_init(&batch_size, 64);
     drive(&batch_size, 100, 100000, 2000);
     for (int i = 0; i < 8; i++) {
-        auraio_adapt_submit_t submit = {
-            .waited_ns = 0, .call_ns = 700, .latency_ns = 100000, .ops = 1};
+        auraio_adapt_submit_t submit = {.waited_ns = 0, .call_ns = 700, .latency_ns = 100000, .ops = 1};
         auraio_adapt_batch_size_submitted(&batch_size, &submit);
     }
     cr_assert_leq(auraio_adapt_batch_size(&batch_size), 2);

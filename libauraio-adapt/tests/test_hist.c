@@ -53,8 +53,7 @@ Test(hist, percentiles_split_a_uniform_range_where_they_say)
     for (size_t i = 0; i < sizeof(percents) / sizeof(percents[0]); i++) {
         double exact_ns = percents[i] * 1000;
         double got_ns = (double)auraio_hist_percentile(&hist, percents[i]);
-        cr_assert(got_ns > exact_ns * 0.97 && got_ns < exact_ns * 1.03, "p%g: %g", percents[i],
-                  got_ns);
+        cr_assert(got_ns > exact_ns * 0.97 && got_ns < exact_ns * 1.03, "p%g: %g", percents[i], got_ns);
     }
 }
 

@@ -40,8 +40,7 @@ static void abuse(auraio_adapt_t *adapt, device_t *random, clock_fn *clock, int 
                 .latency_ns = any_latency(random),
                 .size_bytes = (uint32_t)device_random(random),
                 .kind = (uint8_t)device_random(random),
-                .flags =
-                    device_random(random) % 8 ? AURAIO_ADAPT_BOUND : (uint8_t)device_random(random),
+                .flags = device_random(random) % 8 ? AURAIO_ADAPT_BOUND : (uint8_t)device_random(random),
             };
         now_ns = clock(random, now_ns);
         auraio_adapt_batch_t batch = {
@@ -140,8 +139,7 @@ Test(stuck, when_everything_is_late_the_limit_stays_where_it_is)
 {
     auraio_adapt_t adapt = drive_controller(200 * US, 1, 256);
     for (int64_t i = 1; i <= 100000; i++)
-        drive_one(&adapt, i * 10 * US, 40 * US * (i % 50), 4, AURAIO_ADAPT_BOUND,
-                  AURAIO_ADAPT_LATE);
+        drive_one(&adapt, i * 10 * US, 40 * US * (i % 50), 4, AURAIO_ADAPT_BOUND, AURAIO_ADAPT_LATE);
     cr_assert_eq(auraio_adapt_limit(&adapt), 4);
     cr_assert(auraio_adapt_is_valid(&adapt));
 }

@@ -63,8 +63,8 @@ static double cpu_ns(void)
     return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
 
-static double measure_ns(const struct contender *contender, pool_t *pool, size_t size_bytes,
-                         int batch, int pairs)
+static double measure_ns(const struct contender *contender, pool_t *pool, size_t size_bytes, int batch,
+                         int pairs)
 {
     void *held[BATCH];
     double start_ns = cpu_ns();
@@ -93,15 +93,14 @@ static double median(double *values, int count)
     return values[count / 2];
 }
 
-static void run(pool_t *pool, struct contender *contenders, int contender_count, size_t size_bytes,
-                int batch, int rounds)
+static void run(pool_t *pool, struct contender *contenders, int contender_count, size_t size_bytes, int batch,
+                int rounds)
 {
     /* Large blocks are system calls for glibc: fewer pairs keep the run short. */
     int pairs = size_bytes > ((size_t)64 << 10) ? 64 * 32 : 64 * 1024;
     for (int round = 0; round < rounds; round++)
         for (int i = 0; i < contender_count; i++)
-            contenders[i].rounds_ns[round] =
-                measure_ns(&contenders[i], pool, size_bytes, batch, pairs);
+            contenders[i].rounds_ns[round] = measure_ns(&contenders[i], pool, size_bytes, batch, pairs);
     printf("%-6s %8zu KiB", batch == 1 ? "lifo" : "batch", size_bytes >> 10);
     for (int i = 0; i < contender_count; i++)
         printf("  %s %8.1f", contenders[i].name, median(contenders[i].rounds_ns, rounds));

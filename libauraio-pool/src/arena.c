@@ -23,8 +23,8 @@ static struct pool_arena *record_create(struct pool_shard *shard, enum pool_aren
     struct pool *pool = shard->pool;
     size_t word_count = word_count_of(pool, kind);
     size_t bit_words = (word_count + 63) / 64;
-    size_t bytes = sizeof(struct pool_arena) + 2 * bit_words * sizeof(uint64_t) +
-                   word_count * sizeof(uint32_t);
+    size_t bytes =
+        sizeof(struct pool_arena) + 2 * bit_words * sizeof(uint64_t) + word_count * sizeof(uint32_t);
     struct pool_arena *arena = pool_os_map_guarded(bytes);
     if (!arena)
         return NULL;
@@ -118,8 +118,7 @@ static void close_live_buffers(const struct pool *pool, struct pool_arena *arena
     for (size_t i = 0; i < arena->word_count; i++) {
         uint32_t size_bytes = atomic_load_explicit(pool_arena_word(arena, i), memory_order_relaxed);
         if (size_bytes > 0)
-            pool_annotate_free(true,
-                               (void *)(pool_arena_base(arena) + (i << pool->geometry.align_shift)),
+            pool_annotate_free(true, (void *)(pool_arena_base(arena) + (i << pool->geometry.align_shift)),
                                size_bytes);
     }
 }
@@ -150,10 +149,8 @@ void pool_arena_purge(struct pool_arena *arena, struct pool_kept *kept)
     size_t from = pool_bits_next(arena->dirty, 0, page_count);
     while (from < page_count) {
         size_t end = pool_bits_next_clear(arena->dirty, from, page_count);
-        pool_os_purge((void *)(pool_arena_base(arena) + (from << page_shift)), (end - from)
-                                                                                   << page_shift);
-        kept->page_bytes -=
-            (ptrdiff_t)(pool_bits_clear_range(arena->dirty, from, end) << page_shift);
+        pool_os_purge((void *)(pool_arena_base(arena) + (from << page_shift)), (end - from) << page_shift);
+        kept->page_bytes -= (ptrdiff_t)(pool_bits_clear_range(arena->dirty, from, end) << page_shift);
         from = pool_bits_next(arena->dirty, end, page_count);
     }
 }

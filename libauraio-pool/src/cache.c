@@ -120,8 +120,7 @@ void pool_cache_drain(struct pool_cache *cache)
     }
     flush_remote(cache);
     cache->is_remote_granted = false;
-    atomic_fetch_sub_explicit(&cache->pool->granted_bytes, cache->granted_bytes,
-                              memory_order_relaxed);
+    atomic_fetch_sub_explicit(&cache->pool->granted_bytes, cache->granted_bytes, memory_order_relaxed);
     cache->granted_bytes = 0;
     pool_enforce_bound(cache->pool);
 }
@@ -183,8 +182,7 @@ static void put_full(struct pool_cache *cache, unsigned class_index, void *block
     atomic_store_explicit(&bin->count, count + 1, memory_order_relaxed);
 }
 
-void pool_cache_put_slow(struct pool_cache *cache, unsigned class_index, struct pool_shard *home,
-                         void *block)
+void pool_cache_put_slow(struct pool_cache *cache, unsigned class_index, struct pool_shard *home, void *block)
 {
     if (home == cache->shard)
         put_full(cache, class_index, block);
@@ -197,7 +195,6 @@ size_t pool_cache_kept_bytes(const struct pool_cache *cache)
 {
     size_t bytes = atomic_load_explicit(&cache->remote_bytes, memory_order_relaxed);
     for (unsigned i = 0; i < POOL_SMALL_CLASS_COUNT; i++)
-        bytes +=
-            atomic_load_explicit(&cache->bins[i].count, memory_order_relaxed) * pool_class_bytes(i);
+        bytes += atomic_load_explicit(&cache->bins[i].count, memory_order_relaxed) * pool_class_bytes(i);
     return bytes;
 }

@@ -40,8 +40,7 @@ struct pool_cache {
     void *remote[POOL_REMOTE_MAX];
 
     /* The registry's, guarded by its lock. */
-    struct pool_thread
-        *owner; /* NULL once the thread is gone without emptying it: in a forked child */
+    struct pool_thread *owner; /* NULL once the thread is gone without emptying it: in a forked child */
     struct pool_cache *next_of_thread;
     LIST_ENTRY(pool_cache) link;
 
@@ -78,8 +77,8 @@ static inline int pool_cache_take(struct pool_cache *cache, unsigned class_index
     return 0;
 }
 
-static inline void pool_cache_put(struct pool_cache *cache, unsigned class_index,
-                                  struct pool_shard *home, void *block)
+static inline void pool_cache_put(struct pool_cache *cache, unsigned class_index, struct pool_shard *home,
+                                  void *block)
 {
     struct pool_bin *bin = &cache->bins[class_index];
     unsigned count = atomic_load_explicit(&bin->count, memory_order_relaxed);

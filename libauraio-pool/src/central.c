@@ -28,8 +28,8 @@ void pool_shard_keep(struct pool_shard *shard, const struct pool_kept *kept)
     add(&shard->shared_bytes, kept->shared_bytes);
 }
 
-static struct pool_span *carve(struct pool_shard *shard, struct pool_arena *arena,
-                               unsigned class_index, struct pool_kept *kept)
+static struct pool_span *carve(struct pool_shard *shard, struct pool_arena *arena, unsigned class_index,
+                               struct pool_kept *kept)
 {
     struct pool_span *span = pool_span_carve(&shard->pool->geometry, arena, class_index, kept);
     if (span)
@@ -37,8 +37,7 @@ static struct pool_span *carve(struct pool_shard *shard, struct pool_arena *aren
     return span;
 }
 
-static struct pool_span *span_create(struct pool_shard *shard, unsigned class_index,
-                                     struct pool_kept *kept)
+static struct pool_span *span_create(struct pool_shard *shard, unsigned class_index, struct pool_kept *kept)
 {
     struct pool_arena *arena;
     for (arena = LIST_FIRST(&shard->arenas); arena; arena = LIST_NEXT(arena, link)) {
@@ -53,8 +52,7 @@ static struct pool_span *span_create(struct pool_shard *shard, unsigned class_in
 }
 
 /* Blocks of several spans when they are there; a new span only for the first block. */
-static unsigned take_from(struct pool_shard *shard, unsigned class_index, void **ret_blocks,
-                          unsigned count)
+static unsigned take_from(struct pool_shard *shard, unsigned class_index, void **ret_blocks, unsigned count)
 {
     unsigned taken = 0;
     struct pool_kept kept = {0};
@@ -74,8 +72,7 @@ static unsigned take_from(struct pool_shard *shard, unsigned class_index, void *
     return taken;
 }
 
-int pool_central_take(struct pool_shard *shard, unsigned class_index, void **ret_blocks,
-                      unsigned count)
+int pool_central_take(struct pool_shard *shard, unsigned class_index, void **ret_blocks, unsigned count)
 {
     assert(pool_is_small(class_index) && count > 0);
     unsigned taken = take_from(shard, class_index, ret_blocks, count);
@@ -87,8 +84,7 @@ int pool_central_take(struct pool_shard *shard, unsigned class_index, void **ret
 
 /* With the lock held. A span that becomes free gives its slices back, unless it is the class's last
  * with free blocks: that one is about to be needed again. */
-static void put_block(struct pool_shard *shard, struct pool_arena *arena, void *block,
-                      struct pool_kept *kept)
+static void put_block(struct pool_shard *shard, struct pool_arena *arena, void *block, struct pool_kept *kept)
 {
     const struct pool_geometry *geometry = &shard->pool->geometry;
     struct pool_span *span = pool_span_at(arena, block);

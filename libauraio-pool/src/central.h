@@ -16,8 +16,7 @@ struct pool_shard *pool_shard_here(struct pool *pool);
 
 /* Takes up to `count` blocks of a small class, at least one; from the shard, or a single one from
  * another when its node has no more. Answers how many, or -ENOMEM. */
-int pool_central_take(struct pool_shard *shard, unsigned class_index, void **ret_blocks,
-                      unsigned count);
+int pool_central_take(struct pool_shard *shard, unsigned class_index, void **ret_blocks, unsigned count);
 
 /* Puts blocks of small classes back, each to its own shard. */
 void pool_central_put(struct pool *pool, void *const *blocks, unsigned count);

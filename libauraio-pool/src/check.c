@@ -38,8 +38,8 @@ static bool mark(struct pool_arena *arena, size_t index)
 static void count_word(struct walk *walk, uint32_t word, size_t block_bytes)
 {
     expect(walk, word <= block_bytes);
-    expect(walk, pool_class_bytes(pool_class_of(pool_size_round(&walk->pool->geometry, word))) ==
-                     block_bytes);
+    expect(walk,
+           pool_class_bytes(pool_class_of(pool_size_round(&walk->pool->geometry, word))) == block_bytes);
     walk->live_bytes += word;
     walk->live_buffers++;
 }
@@ -76,8 +76,7 @@ static void walk_block(struct walk *walk, struct pool_span *span, size_t offset,
 static bool is_listed(struct pool_shard *shard, const struct pool_span *span)
 {
     const struct pool_span *other;
-    for (other = TAILQ_FIRST(&shard->spans[span->class_index]); other;
-         other = TAILQ_NEXT(other, link)) {
+    for (other = TAILQ_FIRST(&shard->spans[span->class_index]); other; other = TAILQ_NEXT(other, link)) {
         if (other == span)
             return true;
     }
@@ -125,8 +124,7 @@ static void walk_small(struct walk *walk, struct pool_arena *arena)
             continue;
         }
         struct pool_span *span = &arena->spans[slice];
-        expect(walk, arena->span_of_slice[slice] == slice && span->arena == arena &&
-                         span->slice_count > 0);
+        expect(walk, arena->span_of_slice[slice] == slice && span->arena == arena && span->slice_count > 0);
         if (!walk->is_ok)
             return;
         walk_span(walk, span);
@@ -147,8 +145,7 @@ static void walk_big_free(struct walk *walk, struct pool_shard *shard)
         expect(walk, arena->is_free && live_words_in(arena) == 0);
     }
     for (unsigned i = 0; i < POOL_BIG_CLASS_COUNT; i++) {
-        for (arena = TAILQ_FIRST(&shard->big_free[i]); arena;
-             arena = TAILQ_NEXT(arena, class_link)) {
+        for (arena = TAILQ_FIRST(&shard->big_free[i]); arena; arena = TAILQ_NEXT(arena, class_link)) {
             by_class++;
             expect(walk, arena->class_index == i + POOL_SMALL_CLASS_COUNT);
             expect(walk, arena->size_bytes == pool_class_bytes(arena->class_index));
@@ -168,10 +165,8 @@ static void walk_shard(struct walk *walk, struct pool_shard *shard)
         expect(walk, arena->kind == POOL_ARENA_SMALL && arena->shard == shard);
         walk_small(walk, arena);
     }
-    expect(walk,
-           walk->page_bytes == atomic_load_explicit(&shard->page_bytes, memory_order_relaxed));
-    expect(walk,
-           walk->shared_bytes == atomic_load_explicit(&shard->shared_bytes, memory_order_relaxed));
+    expect(walk, walk->page_bytes == atomic_load_explicit(&shard->page_bytes, memory_order_relaxed));
+    expect(walk, walk->shared_bytes == atomic_load_explicit(&shard->shared_bytes, memory_order_relaxed));
     pthread_mutex_unlock(&shard->lock);
 }
 
@@ -179,13 +174,11 @@ static void walk_big_live(struct walk *walk)
 {
     for (const struct pool_arena *arena = walk->pool->records; arena; arena = arena->next_record) {
         if (arena->kind == POOL_ARENA_BIG && pool_arena_base(arena) && !arena->is_free)
-            count_word(walk, atomic_load_explicit(&arena->words[0], memory_order_relaxed),
-                       arena->size_bytes);
+            count_word(walk, atomic_load_explicit(&arena->words[0], memory_order_relaxed), arena->size_bytes);
     }
 }
 
-static void walk_cached(struct walk *walk, const struct pool_cache *cache, void *block,
-                        bool is_home)
+static void walk_cached(struct walk *walk, const struct pool_cache *cache, void *block, bool is_home)
 {
     struct pool_arena *arena = pool_table_find(walk->pool->root, block);
     expect(walk, arena && arena->kind == POOL_ARENA_SMALL);
@@ -193,10 +186,9 @@ static void walk_cached(struct walk *walk, const struct pool_cache *cache, void 
         return;
     expect(walk, pool_span_at(arena, block) != NULL);
     expect(walk, (arena->shard == cache->shard) == is_home);
+    expect(walk, atomic_load_explicit(pool_word_of(walk->pool, arena, block), memory_order_relaxed) == 0);
     expect(walk,
-           atomic_load_explicit(pool_word_of(walk->pool, arena, block), memory_order_relaxed) == 0);
-    expect(walk, mark(arena, ((uintptr_t)block - pool_arena_base(arena)) >>
-                                 walk->pool->geometry.align_shift));
+           mark(arena, ((uintptr_t)block - pool_arena_base(arena)) >> walk->pool->geometry.align_shift));
     walk->cached_blocks++;
 }
 
@@ -229,7 +221,7 @@ bool pool_check(pool_t *pool)
     struct pool_stats stats;
     pool_get_stats(pool, &stats);
     expect(&walk, stats.live_bytes == walk.live_bytes && stats.live_buffers == walk.live_buffers);
-    expect(&walk, atomic_load_explicit(&pool->granted_bytes, memory_order_relaxed) <=
-                      pool->max_cached_bytes / 2);
+    expect(&walk,
+           atomic_load_explicit(&pool->granted_bytes, memory_order_relaxed) <= pool->max_cached_bytes / 2);
     return walk.is_ok;
 }

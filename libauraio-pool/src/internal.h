@@ -42,11 +42,10 @@ struct pool_shard {
      */
     atomic_size_t page_bytes;
     atomic_size_t shared_bytes;
-    struct pool_span_list spans[POOL_SMALL_CLASS_COUNT]; /* with a free block, by class */
-    struct pool_arena_list arenas;                       /* small ones */
-    struct pool_big_list
-        big_free[POOL_BIG_CLASS_COUNT]; /* free big arenas by class, last freed first */
-    struct pool_big_list big_by_age;    /* the same arenas, last freed first */
+    struct pool_span_list spans[POOL_SMALL_CLASS_COUNT];    /* with a free block, by class */
+    struct pool_arena_list arenas;                          /* small ones */
+    struct pool_big_list big_free[POOL_BIG_CLASS_COUNT];    /* free big arenas by class, last freed first */
+    struct pool_big_list big_by_age;                        /* the same arenas, last freed first */
     struct pool_arena_list spare_records[POOL_ARENA_KINDS]; /* guarded by the map lock */
 };
 
@@ -68,8 +67,7 @@ struct pool {
     LIST_ENTRY(pool) link;         /* guarded by the registry's lock */
     struct pool_cache_list caches; /* guarded by the registry's lock */
 
-    atomic_size_t
-        granted_bytes; /* room that thread caches may fill; at most half of max_cached_bytes */
+    atomic_size_t granted_bytes; /* room that thread caches may fill; at most half of max_cached_bytes */
     _Atomic uint64_t trim_epoch; /* how often the bound was exceeded */
 
     /* Live figures of threads that have ended or have no cache. Sums over all threads are right
@@ -81,11 +79,10 @@ struct pool {
 };
 
 /* The state word of a block. */
-static inline _Atomic uint32_t *pool_word_of(const struct pool *pool,
-                                             const struct pool_arena *arena, const void *block)
+static inline _Atomic uint32_t *pool_word_of(const struct pool *pool, const struct pool_arena *arena,
+                                             const void *block)
 {
-    return pool_arena_word(arena, ((uintptr_t)block - pool_arena_base(arena)) >>
-                                      pool->geometry.align_shift);
+    return pool_arena_word(arena, ((uintptr_t)block - pool_arena_base(arena)) >> pool->geometry.align_shift);
 }
 
 static inline bool pool_is_small(unsigned class_index)

@@ -34,14 +34,12 @@ static void describe(char *text, size_t text_bytes, struct pool_arena *arena, co
 {
     const char *prefix = "pool_free refused";
     if (!arena)
-        snprintf(text, text_bytes, "%s: %p (%zu bytes) is not memory of this pool", prefix, ptr,
-                 size_bytes);
+        snprintf(text, text_bytes, "%s: %p (%zu bytes) is not memory of this pool", prefix, ptr, size_bytes);
     else if (word > 0)
         snprintf(text, text_bytes, "%s: %p was allocated with %u bytes, not %zu", prefix, ptr, word,
                  size_bytes);
     else if (is_block_start(arena, ptr))
-        snprintf(text, text_bytes, "%s: %p (%zu bytes) is not live: freed twice?", prefix, ptr,
-                 size_bytes);
+        snprintf(text, text_bytes, "%s: %p (%zu bytes) is not live: freed twice?", prefix, ptr, size_bytes);
     else
         snprintf(text, text_bytes, "%s: %p (%zu bytes) is not the start of a buffer", prefix, ptr,
                  size_bytes);

@@ -78,8 +78,7 @@ int pool_create(const struct pool_options *options, pool_t **ret_pool)
         .geometry = geometry_for(options->alignment),
         .on_valgrind = pool_annotate_is_needed(),
         .options = *options,
-        .max_cached_bytes =
-            options->max_cached_bytes ? options->max_cached_bytes : default_cached_bytes(),
+        .max_cached_bytes = options->max_cached_bytes ? options->max_cached_bytes : default_cached_bytes(),
     };
     pool->thread_max_bytes = pool->max_cached_bytes / POOL_THREAD_SHARE;
     if (pool->thread_max_bytes > POOL_THREAD_MAX_BYTES)
@@ -118,8 +117,7 @@ void pool_destroy(pool_t *pool)
     free(pool);
 }
 
-static void count_live(struct pool *pool, struct pool_cache *cache, uint64_t bytes,
-                       uint64_t buffers)
+static void count_live(struct pool *pool, struct pool_cache *cache, uint64_t bytes, uint64_t buffers)
 {
     if (POOL_LIKELY(cache)) {
         pool_cache_count(cache, bytes, buffers);
@@ -129,8 +127,7 @@ static void count_live(struct pool *pool, struct pool_cache *cache, uint64_t byt
     atomic_fetch_add_explicit(&pool->live_buffers, buffers, memory_order_relaxed);
 }
 
-static inline int take(struct pool *pool, struct pool_cache *cache, unsigned class_index,
-                       void **ret_block)
+static inline int take(struct pool *pool, struct pool_cache *cache, unsigned class_index, void **ret_block)
 {
     if (POOL_UNLIKELY(!pool_is_small(class_index)))
         return pool_big_take(pool_shard_here(pool), class_index, ret_block);
@@ -187,8 +184,8 @@ int pool_free(pool_t *pool, void *ptr, size_t size_bytes)
     /* Owns the block from here on, or refuses. A size that no word can hold matches none; 0 would
      * match every free block. */
     uint32_t word = size_bytes - 1 < POOL_SIZE_MAX_BYTES ? (uint32_t)size_bytes : UINT32_MAX;
-    if (POOL_UNLIKELY(!atomic_compare_exchange_strong_explicit(
-            pool_arena_word(arena, index), &word, 0, memory_order_acq_rel, memory_order_relaxed)))
+    if (POOL_UNLIKELY(!atomic_compare_exchange_strong_explicit(pool_arena_word(arena, index), &word, 0,
+                                                               memory_order_acq_rel, memory_order_relaxed)))
         return pool_misuse(pool, arena, ptr, size_bytes, word);
 
     /* The block whose word it was: if the record was reused since it was looked up, not the one at
@@ -257,8 +254,8 @@ void pool_trim(pool_t *pool)
     pool_trim_central(pool);
 }
 
-bool pool_find_arena(pool_t *pool, const void *ptr, size_t len_bytes, void **ret_base,
-                     size_t *ret_len, int *ret_index)
+bool pool_find_arena(pool_t *pool, const void *ptr, size_t len_bytes, void **ret_base, size_t *ret_len,
+                     int *ret_index)
 {
     if (!pool || !ret_base || !ret_len || !ret_index || len_bytes == 0)
         return false;

@@ -134,8 +134,8 @@ void pool_registry_leave(struct pool *pool)
     pthread_mutex_unlock(&registry_lock);
 }
 
-void pool_registry_visit(const struct pool *pool,
-                         void (*visit)(const struct pool_cache *cache, void *ctx), void *ctx)
+void pool_registry_visit(const struct pool *pool, void (*visit)(const struct pool_cache *cache, void *ctx),
+                         void *ctx)
 {
     pthread_mutex_lock(&registry_lock);
     const struct pool_cache *cache;

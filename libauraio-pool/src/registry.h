@@ -41,8 +41,8 @@ int pool_registry_enter(struct pool *pool);
 void pool_registry_leave(struct pool *pool);
 
 /* Calls `visit` for each cache of a pool, with the registry's lock held. */
-void pool_registry_visit(const struct pool *pool,
-                         void (*visit)(const struct pool_cache *cache, void *ctx), void *ctx);
+void pool_registry_visit(const struct pool *pool, void (*visit)(const struct pool_cache *cache, void *ctx),
+                         void *ctx);
 
 /* Finds or creates the calling thread's cache; NULL where it can't have one. */
 struct pool_cache *pool_registry_find(struct pool *pool);

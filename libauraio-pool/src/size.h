@@ -36,8 +36,7 @@ struct pool_geometry {
 /* The request as it is served: a multiple of the alignment, from one page up also of the page. */
 static inline size_t pool_size_round(const struct pool_geometry *geometry, size_t size_bytes)
 {
-    size_t mask =
-        size_bytes >= geometry->page_bytes ? geometry->page_align_mask : geometry->align_mask;
+    size_t mask = size_bytes >= geometry->page_bytes ? geometry->page_align_mask : geometry->align_mask;
     return (size_bytes + mask) & ~mask;
 }
 

@@ -27,11 +27,9 @@ static size_t larger(size_t a, size_t b)
 
 static unsigned slices_for(size_t block_bytes)
 {
-    size_t least =
-        larger(block_bytes, smaller(POOL_SPAN_GOAL_BLOCKS * block_bytes, POOL_SPAN_GOAL_BYTES));
+    size_t least = larger(block_bytes, smaller(POOL_SPAN_GOAL_BLOCKS * block_bytes, POOL_SPAN_GOAL_BYTES));
     size_t slices = (least + POOL_SLICE_BYTES - 1) >> POOL_SLICE_SHIFT;
-    while ((slices << POOL_SLICE_SHIFT) % block_bytes * POOL_SPAN_WASTE_SHARE >
-           slices << POOL_SLICE_SHIFT)
+    while ((slices << POOL_SLICE_SHIFT) % block_bytes * POOL_SPAN_WASTE_SHARE > slices << POOL_SLICE_SHIFT)
         slices++;
     assert(slices <= POOL_SLICE_COUNT);
     return (unsigned)slices;
@@ -76,16 +74,16 @@ static unsigned find_run(uint64_t free_slices, unsigned count, unsigned step)
     return POOL_SLICE_COUNT;
 }
 
-static void mark_dirty(const struct pool_geometry *geometry, struct pool_arena *arena,
-                       size_t offset, size_t bytes, struct pool_kept *kept)
+static void mark_dirty(const struct pool_geometry *geometry, struct pool_arena *arena, size_t offset,
+                       size_t bytes, struct pool_kept *kept)
 {
     size_t page = page_of(geometry, offset);
     size_t pages = pool_bits_set_range(arena->dirty, page, page + page_of(geometry, bytes));
     kept->page_bytes += (ptrdiff_t)(pages << geometry->page_shift);
 }
 
-static void mark_clean(const struct pool_geometry *geometry, struct pool_arena *arena,
-                       size_t offset, size_t bytes, struct pool_kept *kept)
+static void mark_clean(const struct pool_geometry *geometry, struct pool_arena *arena, size_t offset,
+                       size_t bytes, struct pool_kept *kept)
 {
     size_t page = page_of(geometry, offset);
     size_t pages = pool_bits_clear_range(arena->dirty, page, page + page_of(geometry, bytes));
@@ -96,8 +94,7 @@ static void mark_all_free(const struct pool_geometry *geometry, struct pool_span
 {
     size_t block_bytes = pool_class_bytes(span->class_index);
     for (size_t i = 0; i < span->block_count; i++)
-        pool_bit_set(span->arena->free_bits,
-                     (start_offset(span) + i * block_bytes) >> geometry->align_shift);
+        pool_bit_set(span->arena->free_bits, (start_offset(span) + i * block_bytes) >> geometry->align_shift);
 }
 
 struct pool_span *pool_span_carve(const struct pool_geometry *geometry, struct pool_arena *arena,
@@ -121,8 +118,7 @@ struct pool_span *pool_span_carve(const struct pool_geometry *geometry, struct p
     };
     span->free_count = span->block_count;
     span->search_from = start_offset(span) >> geometry->align_shift;
-    span->bits_end =
-        (start_offset(span) + span->block_count * block_bytes) >> geometry->align_shift;
+    span->bits_end = (start_offset(span) + span->block_count * block_bytes) >> geometry->align_shift;
     arena->free_slices &= ~run_mask(first, slices);
     for (unsigned i = first; i < first + slices; i++)
         arena->span_of_slice[i] = (uint8_t)first;
@@ -135,8 +131,7 @@ struct pool_span *pool_span_carve(const struct pool_geometry *geometry, struct p
     return span;
 }
 
-void pool_span_release(const struct pool_geometry *geometry, struct pool_span *span,
-                       struct pool_kept *kept)
+void pool_span_release(const struct pool_geometry *geometry, struct pool_span *span, struct pool_kept *kept)
 {
     assert(span->free_count == span->block_count);
     struct pool_arena *arena = span->arena;
@@ -147,14 +142,12 @@ void pool_span_release(const struct pool_geometry *geometry, struct pool_span *s
         arena->span_of_slice[i] = POOL_NO_SPAN;
     if (shares_pages(geometry, span)) {
         /* Which of its pages were ever touched is not known: all of them may be resident. */
-        mark_dirty(geometry, arena, start_offset(span),
-                   (size_t)span->slice_count << POOL_SLICE_SHIFT, kept);
+        mark_dirty(geometry, arena, start_offset(span), (size_t)span->slice_count << POOL_SLICE_SHIFT, kept);
         kept->shared_bytes -= (ptrdiff_t)(span->block_count * pool_class_bytes(span->class_index));
     }
 }
 
-void *pool_span_take(const struct pool_geometry *geometry, struct pool_span *span,
-                     struct pool_kept *kept)
+void *pool_span_take(const struct pool_geometry *geometry, struct pool_span *span, struct pool_kept *kept)
 {
     assert(span->free_count > 0);
     struct pool_arena *arena = span->arena;

@@ -20,12 +20,10 @@ struct pool_span *pool_span_carve(const struct pool_geometry *geometry, struct p
                                   unsigned class_index, struct pool_kept *kept);
 
 /* Returns the slices of a span whose blocks are all free. */
-void pool_span_release(const struct pool_geometry *geometry, struct pool_span *span,
-                       struct pool_kept *kept);
+void pool_span_release(const struct pool_geometry *geometry, struct pool_span *span, struct pool_kept *kept);
 
 /* Takes a free block; there must be one. */
-void *pool_span_take(const struct pool_geometry *geometry, struct pool_span *span,
-                     struct pool_kept *kept);
+void *pool_span_take(const struct pool_geometry *geometry, struct pool_span *span, struct pool_kept *kept);
 
 /* Puts a block back. */
 void pool_span_put(const struct pool_geometry *geometry, struct pool_span *span, void *block,

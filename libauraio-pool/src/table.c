@@ -36,8 +36,7 @@ static struct pool_leaf *leaf_of(const struct pool_root *root, uint64_t chunk)
     return atomic_load_explicit(&root->leaves[chunk >> POOL_LEVEL_SHIFT], memory_order_relaxed);
 }
 
-int pool_table_enter(struct pool_root *root, uintptr_t base, size_t size_bytes,
-                     struct pool_arena *arena)
+int pool_table_enter(struct pool_root *root, uintptr_t base, size_t size_bytes, struct pool_arena *arena)
 {
     assert(base % POOL_CHUNK_BYTES == 0 && size_bytes > 0);
     uint64_t first = (uint64_t)base >> POOL_CHUNK_SHIFT;

@@ -58,8 +58,7 @@ void pool_table_destroy(struct pool_root *root);
 
 /* Enters an arena for all chunks of [base, base + size_bytes); 0, or -ENOMEM with nothing entered.
  */
-int pool_table_enter(struct pool_root *root, uintptr_t base, size_t size_bytes,
-                     struct pool_arena *arena);
+int pool_table_enter(struct pool_root *root, uintptr_t base, size_t size_bytes, struct pool_arena *arena);
 
 /* Removes what pool_table_enter() entered for the same range. */
 void pool_table_remove(struct pool_root *root, uintptr_t base, size_t size_bytes);

@@ -71,8 +71,7 @@ void pool_enforce_bound(struct pool *pool)
     assert(granted_bytes <= pool->max_cached_bytes / 2);
     size_t room_bytes = pool->max_cached_bytes - granted_bytes;
     size_t slack_bytes = room_bytes / POOL_TRIM_SLACK_SHARE;
-    if (POOL_LIKELY(pool_central_kept_bytes(pool) <= room_bytes ||
-                    page_bytes_of(pool) <= slack_bytes))
+    if (POOL_LIKELY(pool_central_kept_bytes(pool) <= room_bytes || page_bytes_of(pool) <= slack_bytes))
         return;
     size_t target_bytes = room_bytes - slack_bytes;
     uint64_t epoch = atomic_fetch_add_explicit(&pool->trim_epoch, 1, memory_order_relaxed);

@@ -18,8 +18,8 @@ static void expect(int errors, const char *what, size_t size_bytes)
     static int seen;
     int now = (int)VALGRIND_COUNT_ERRORS;
     if (now - seen != errors) {
-        fprintf(stderr, "memcheck: %s, %zu bytes: %d reports instead of %d\n", what, size_bytes,
-                now - seen, errors);
+        fprintf(stderr, "memcheck: %s, %zu bytes: %d reports instead of %d\n", what, size_bytes, now - seen,
+                errors);
         failures++;
     }
     seen = now;

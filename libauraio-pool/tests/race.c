@@ -127,8 +127,7 @@ static void generation(int number)
 {
     pthread_t threads[THREADS];
     for (int i = 0; i < THREADS; i++)
-        if (pthread_create(&threads[i], NULL, run, (void *)(uintptr_t)(number * THREADS + i + 1)) !=
-            0)
+        if (pthread_create(&threads[i], NULL, run, (void *)(uintptr_t)(number * THREADS + i + 1)) != 0)
             exit(1);
     for (int i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);

@@ -22,8 +22,7 @@ static void remember(void *ctx, const char *message)
 
 struct pool_options support_options(size_t alignment_bytes)
 {
-    return (struct pool_options){
-        .alignment = alignment_bytes, .log = remember, .log_ctx = &support_log};
+    return (struct pool_options){.alignment = alignment_bytes, .log = remember, .log_ctx = &support_log};
 }
 
 pool_t *support_pool(size_t alignment_bytes)

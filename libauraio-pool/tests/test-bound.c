@@ -10,8 +10,8 @@
 
 static int system_calls(void)
 {
-    return support_calls[SUPPORT_MMAP] + support_calls[SUPPORT_MPROTECT] +
-           support_calls[SUPPORT_MUNMAP] + support_calls[SUPPORT_MADVISE];
+    return support_calls[SUPPORT_MMAP] + support_calls[SUPPORT_MPROTECT] + support_calls[SUPPORT_MUNMAP] +
+           support_calls[SUPPORT_MADVISE];
 }
 
 enum { HELD = 200 };
@@ -243,8 +243,7 @@ Test(exhaustion, small_buffers_run_out_and_come_back_under_an_address_space_limi
     enum { COUNT = 4000 };
     static void *ptrs[COUNT];
     pool_t *pool = support_pool(4096);
-    struct rlimit limit = {.rlim_cur = support_address_space_bytes() + 64 * MIB,
-                           .rlim_max = RLIM_INFINITY};
+    struct rlimit limit = {.rlim_cur = support_address_space_bytes() + 64 * MIB, .rlim_max = RLIM_INFINITY};
     cr_assert_eq(setrlimit(RLIMIT_AS, &limit), 0);
     int count = 0;
     while (count < COUNT && pool_alloc(pool, 65536, &ptrs[count]) == 0)

@@ -22,8 +22,7 @@ static void run_in_child(bool (*run)(void *), void *arg)
     }
     int status = -1;
     cr_assert_eq(waitpid(child, &status, 0), child);
-    cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "child's status %#x",
-              (unsigned)status);
+    cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "child's status %#x", (unsigned)status);
 }
 
 struct inherited {

@@ -17,8 +17,7 @@ static void expect_refused(pool_t *pool, void *ptr, size_t size, const char *rea
     int logged = support_log.count;
     cr_assert_eq(pool_free(pool, ptr, size), -EINVAL);
     cr_assert_eq(support_log.count, logged + 1);
-    cr_assert_not_null(strstr(support_log.last, reason), "\"%s\" lacks \"%s\"", support_log.last,
-                       reason);
+    cr_assert_not_null(strstr(support_log.last, reason), "\"%s\" lacks \"%s\"", support_log.last, reason);
     struct pool_stats after = support_stats(pool);
     cr_assert_eq(after.live_bytes, before.live_bytes);
     cr_assert_eq(after.live_buffers, before.live_buffers);
@@ -48,8 +47,7 @@ Test(misuse, a_second_free_is_refused_after_the_memory_was_given_back)
         void *ptr = support_alloc(pool, sizes[i]);
         cr_assert_eq(pool_free(pool, ptr, sizes[i]), 0);
         pool_trim(pool);
-        expect_refused(pool, ptr, sizes[i],
-                       sizes[i] > MIB ? "not memory of this pool" : "not live");
+        expect_refused(pool, ptr, sizes[i], sizes[i] > MIB ? "not memory of this pool" : "not live");
     }
     cr_assert_eq(pool_free(pool, keep, 4096), 0);
     pool_destroy(pool);

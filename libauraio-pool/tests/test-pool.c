@@ -11,8 +11,7 @@
 
 Test(pool_create, refuses_alignments_that_are_no_power_of_two_or_out_of_range)
 {
-    static const size_t bad[] = {0,    1,    sizeof(void *) / 2,          24,
-                                 4095, 4097, 2 * POOL_ALIGNMENT_MAX_BYTES};
+    static const size_t bad[] = {0, 1, sizeof(void *) / 2, 24, 4095, 4097, 2 * POOL_ALIGNMENT_MAX_BYTES};
     pool_t *pool = NULL;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         struct pool_options options = support_options(bad[i]);
@@ -33,8 +32,7 @@ Test(pool_create, refuses_null_arguments)
 Test(pool_create, fails_cleanly_without_memory)
 {
     struct pool_options options = support_options(4096);
-    static const enum support_call calls[] = {SUPPORT_ALIGNED_ALLOC, SUPPORT_MMAP,
-                                              SUPPORT_MPROTECT};
+    static const enum support_call calls[] = {SUPPORT_ALIGNED_ALLOC, SUPPORT_MMAP, SUPPORT_MPROTECT};
     for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
         size_t before_bytes = support_address_space_bytes();
         support_countdown[calls[i]] = 0;

@@ -40,8 +40,7 @@ Test(size, rounding_follows_the_alignment_and_from_one_page_the_page)
     cr_assert_eq(pool_size_round(&fine, 64), 64);
     cr_assert_eq(pool_size_round(&fine, 4095), 4096);
     cr_assert_eq(pool_size_round(&fine, 4097), 8192);
-    struct pool_geometry coarse = {
-        .align_mask = 65535, .page_align_mask = 65535, .page_bytes = 4096};
+    struct pool_geometry coarse = {.align_mask = 65535, .page_align_mask = 65535, .page_bytes = 4096};
     cr_assert_eq(pool_size_round(&coarse, 1), 65536);
     cr_assert_eq(pool_size_round(&coarse, 65537), 131072);
 }

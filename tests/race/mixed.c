@@ -147,7 +147,8 @@ static void *submit_all(void *context)
         random = random * 1103515245u + 12345u;
         *record = (struct record){.kind = (enum kind)((random >> 16) % KINDS)};
         if (record->kind == SYNC && random >> 28 != 0)
-            record->kind = WRITE; /* a sync waits for the disk and everybody on it: one in a hundred will do */
+            record->kind =
+                WRITE; /* a sync waits for the disk and everybody on it: one in a hundred will do */
         record->offset = (off_t)((random >> 8) % BLOCKS) * BYTES;
         record->buf = world.memory + ((size_t)submitter * WINDOW + (size_t)slot) * BYTES;
         const auraio_op_t op = make_operation(record, submitter, slot, fed.read_fd, empty.read_fd);

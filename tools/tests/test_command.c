@@ -34,8 +34,8 @@ static outcome_t run(const char *line)
 static void expect(const char *line, int status, const char *said)
 {
     outcome_t outcome = run(line);
-    cr_assert_eq(outcome.status, status, "%s: exit status %d, wanted %d:\n%s", line, outcome.status,
-                 status, outcome.text);
+    cr_assert_eq(outcome.status, status, "%s: exit status %d, wanted %d:\n%s", line, outcome.status, status,
+                 outcome.text);
     cr_assert(strstr(outcome.text, said), "%s: does not say '%s':\n%s", line, said, outcome.text);
 }
 

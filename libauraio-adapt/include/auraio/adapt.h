@@ -104,12 +104,11 @@ typedef enum auraio_adapt_kind {
 } auraio_adapt_kind_t;
 
 typedef enum auraio_adapt_phase {
-    AURAIO_ADAPT_BASELINE = 0, /* first measurements at the first limit */
-    AURAIO_ADAPT_PROBING = 1,  /* searching, or trying a limit above or below */
-    AURAIO_ADAPT_STEADY = 2,   /* cruising, probes frequent */
-    AURAIO_ADAPT_BACKOFF = 3,  /* a decrease for latency was just made; no increase yet */
-    AURAIO_ADAPT_SETTLING =
-        4, /* the limit changed, operations of the old one are still in flight */
+    AURAIO_ADAPT_BASELINE = 0,  /* first measurements at the first limit */
+    AURAIO_ADAPT_PROBING = 1,   /* searching, or trying a limit above or below */
+    AURAIO_ADAPT_STEADY = 2,    /* cruising, probes frequent */
+    AURAIO_ADAPT_BACKOFF = 3,   /* a decrease for latency was just made; no increase yet */
+    AURAIO_ADAPT_SETTLING = 4,  /* the limit changed, operations of the old one are still in flight */
     AURAIO_ADAPT_CONVERGED = 5, /* cruising, probes rare */
 } auraio_adapt_phase_t;
 
@@ -127,23 +126,21 @@ typedef enum auraio_adapt_cause {
     AURAIO_ADAPT_CAUSE_DEBT = 9,           /* small violations added up: multiplicative decrease */
     AURAIO_ADAPT_CAUSE_CAPACITY_DOWN = 10, /* the device became slower: search again */
     AURAIO_ADAPT_CAUSE_CAPACITY_UP = 11,   /* the device became faster: search again */
-    AURAIO_ADAPT_CAUSE_EXOGENOUS =
-        12, /* less depth does not lower the latency: the target is loosened */
-    AURAIO_ADAPT_CAUSE_RETRY = 13,  /* the loosened target is asked for again */
-    AURAIO_ADAPT_CAUSE_REFINE = 14, /* search: measure the limit it came to */
+    AURAIO_ADAPT_CAUSE_EXOGENOUS = 12,     /* less depth does not lower the latency: the target is loosened */
+    AURAIO_ADAPT_CAUSE_RETRY = 13,         /* the loosened target is asked for again */
+    AURAIO_ADAPT_CAUSE_REFINE = 14,        /* search: measure the limit it came to */
     AURAIO_ADAPT_CAUSE_COUNT = 15,
 } auraio_adapt_cause_t;
 
 /* Options. Zero in a field means its default. */
 typedef struct auraio_adapt_options {
-    size_t struct_size; /* set by auraio_adapt_options_init */
-    int64_t
-        p99_target_ns; /* 99 % of completions shall take no longer; 0: no target, find the knee */
-    int min_limit;     /* default 1 */
-    int max_limit;     /* default 1024, at most AURAIO_ADAPT_MAX_LIMIT */
-    int initial_limit; /* default 4; clamped into min_limit..max_limit */
-    int reserved_int;  /* must be 0 */
-    uint64_t reserved[4]; /* must be 0 */
+    size_t struct_size;    /* set by auraio_adapt_options_init */
+    int64_t p99_target_ns; /* 99 % of completions shall take no longer; 0: no target, find the knee */
+    int min_limit;         /* default 1 */
+    int max_limit;         /* default 1024, at most AURAIO_ADAPT_MAX_LIMIT */
+    int initial_limit;     /* default 4; clamped into min_limit..max_limit */
+    int reserved_int;      /* must be 0 */
+    uint64_t reserved[4];  /* must be 0 */
 } auraio_adapt_options_t;
 
 #define AURAIO_ADAPT_MAX_LIMIT 65536
@@ -190,13 +187,11 @@ typedef struct auraio_adapt {
  * Returns 0, or -EINVAL and leaves `adapt` untouched: struct_size smaller than the first release's,
  * reserved fields not 0, negative values, min_limit over max_limit, max_limit over
  * AURAIO_ADAPT_MAX_LIMIT. */
-AURAIO_ADAPT_API int auraio_adapt_init(auraio_adapt_t *adapt,
-                                       const auraio_adapt_options_t *options);
+AURAIO_ADAPT_API int auraio_adapt_init(auraio_adapt_t *adapt, const auraio_adapt_options_t *options);
 
 /* Report the completions of one reap. Cost: a few nanoseconds a completion. count <= 0 does
  * nothing. */
-AURAIO_ADAPT_API void auraio_adapt_complete(auraio_adapt_t *adapt,
-                                            const auraio_adapt_batch_t *batch);
+AURAIO_ADAPT_API void auraio_adapt_complete(auraio_adapt_t *adapt, const auraio_adapt_batch_t *batch);
 
 /* How many operations may be in the device now: min_limit to max_limit. */
 AURAIO_ADAPT_API int auraio_adapt_limit(const auraio_adapt_t *adapt);
@@ -232,8 +227,8 @@ typedef struct auraio_adapt_decision {
 /* Copy the newest decisions, at most `max` and at most AURAIO_ADAPT_JOURNAL, oldest first. Probes
  * that led to nothing are not decisions. Returns how many were copied; 0 when `out` is NULL or
  * `max` <= 0. */
-AURAIO_ADAPT_API int auraio_adapt_decisions(const auraio_adapt_t *adapt,
-                                            auraio_adapt_decision_t *out, int max);
+AURAIO_ADAPT_API int auraio_adapt_decisions(const auraio_adapt_t *adapt, auraio_adapt_decision_t *out,
+                                            int max);
 
 /* Short lower-case names; "unknown" for a value out of range. Static strings. */
 AURAIO_ADAPT_API const char *auraio_adapt_cause_name(int cause);
@@ -248,8 +243,8 @@ AURAIO_ADAPT_API bool auraio_adapt_is_valid(const auraio_adapt_t *adapt);
 /* One user (an I/O ring, a thread, a tenant) of a shared device. Owned by the caller, who keeps all
  * users of a device in one array. All zero bytes is a user that holds and wants nothing. */
 typedef struct auraio_adapt_share_user {
-    int held; /* credits taken and not given back: operations in the device, or kept ready for them
-               */
+    int held;        /* credits taken and not given back: operations in the device, or kept ready for them
+                      */
     int wanted;      /* credits asked for in vain */
     int64_t granted; /* all credits ever taken: for statistics */
 } auraio_adapt_share_user_t;
@@ -275,29 +270,25 @@ AURAIO_ADAPT_API void auraio_adapt_share_set_limit(auraio_adapt_share_t *share, 
  * wait: then a user gets no more than its fair share. What it didn't get is noted as wanted (it
  * replaces an earlier note). Returns the credits taken, 0 to `want`; -EINVAL for an index out of
  * range or `want` < 0. */
-AURAIO_ADAPT_API int auraio_adapt_share_take(auraio_adapt_share_t *share,
-                                             auraio_adapt_share_user_t *users, int count, int index,
-                                             int want);
+AURAIO_ADAPT_API int auraio_adapt_share_take(auraio_adapt_share_t *share, auraio_adapt_share_user_t *users,
+                                             int count, int index, int want);
 
 /* User `index` gives `credits` back. Returns 0; -EINVAL for an index out of range or more credits
  * than it holds. */
-AURAIO_ADAPT_API int auraio_adapt_share_give(auraio_adapt_share_t *share,
-                                             auraio_adapt_share_user_t *users, int count, int index,
-                                             int credits);
+AURAIO_ADAPT_API int auraio_adapt_share_give(auraio_adapt_share_t *share, auraio_adapt_share_user_t *users,
+                                             int count, int index, int credits);
 
 /* Grant free credits to a user that wanted some: the one holding least, in turn among equals.
  * `ret_index` says who. Call it after giving back until it returns 0. Returns the credits granted
  * to users[*ret_index] (already counted as held). */
-AURAIO_ADAPT_API int auraio_adapt_share_next(auraio_adapt_share_t *share,
-                                             auraio_adapt_share_user_t *users, int count,
-                                             int *ret_index);
+AURAIO_ADAPT_API int auraio_adapt_share_next(auraio_adapt_share_t *share, auraio_adapt_share_user_t *users,
+                                             int count, int *ret_index);
 
 /* How many of its credits user `index` should give back as its operations complete, instead of
  * using them again: what it holds above its fair share while others wait, or above a lowered limit.
  */
 AURAIO_ADAPT_API int auraio_adapt_share_excess(const auraio_adapt_share_t *share,
-                                               const auraio_adapt_share_user_t *users, int count,
-                                               int index);
+                                               const auraio_adapt_share_user_t *users, int count, int index);
 
 /* ---- submit batch size -------------------------------------------------------------------------
  */
@@ -324,8 +315,7 @@ typedef struct auraio_adapt_submit {
 } auraio_adapt_submit_t;
 
 /* Start at a batch size of 1. `max_size` is raised to at least 1. */
-AURAIO_ADAPT_API void auraio_adapt_batch_size_init(auraio_adapt_batch_size_t *batch_size,
-                                                   int max_size);
+AURAIO_ADAPT_API void auraio_adapt_batch_size_init(auraio_adapt_batch_size_t *batch_size, int max_size);
 
 /* Report a submit call; ops <= 0 does nothing. */
 AURAIO_ADAPT_API void auraio_adapt_batch_size_submitted(auraio_adapt_batch_size_t *batch_size,

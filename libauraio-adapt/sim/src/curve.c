@@ -17,8 +17,7 @@
 #define Z99 2.326347874
 
 /* ln of y at depth n, linear in ln(depth) between the knots and constant outside of them. */
-static double interpolate(const auraio_sim_model_t *model, int n,
-                          double (*value)(const auraio_sim_knot_t *))
+static double interpolate(const auraio_sim_model_t *model, int n, double (*value)(const auraio_sim_knot_t *))
 {
     const auraio_sim_knot_t *knots = model->knots;
     int count = model->knot_count;

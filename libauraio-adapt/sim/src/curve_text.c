@@ -23,15 +23,12 @@ static int read_knot(sim_text_t *text, auraio_sim_model_t *model, auraio_sim_syn
     if (depth <= previous)
         return sim_text_wrong(text, "depths must grow from line to line", ret_where);
     if (!sim_text_number(text, &ops) || ops < 0.001 || ops > 1e8)
-        return sim_text_wrong(text, "the second word must be operations a second, 0.001 to 1e8",
-                              ret_where);
+        return sim_text_wrong(text, "the second word must be operations a second, 0.001 to 1e8", ret_where);
     if (!sim_text_number(text, &p99_us) || p99_us * 1e3 < 1 || p99_us * 1e3 > (double)NS_MAX)
-        return sim_text_wrong(text, "the third word must be the p99 in us, 0.001 to 6e7",
-                              ret_where);
+        return sim_text_wrong(text, "the third word must be the p99 in us, 0.001 to 6e7", ret_where);
     if (!sim_text_line_over(text))
         return sim_text_wrong(text, "three words are all of a line", ret_where);
-    model->knots[model->knot_count++] =
-        (auraio_sim_knot_t){(int)depth, ops, (int64_t)(p99_us * 1e3)};
+    model->knots[model->knot_count++] = (auraio_sim_knot_t){(int)depth, ops, (int64_t)(p99_us * 1e3)};
     return 0;
 }
 
@@ -62,8 +59,7 @@ int auraio_sim_curve_parse(const char *text, size_t length, auraio_sim_model_t *
             return error;
     }
     if (model.knot_count == 0)
-        return sim_text_wrong(&cursor, "no line: a curve has one for each depth measured",
-                              ret_where);
+        return sim_text_wrong(&cursor, "no line: a curve has one for each depth measured", ret_where);
     sim_curve_model_complete(&model);
     *ret_model = model;
     return 0;

@@ -37,8 +37,7 @@ static int64_t transit_ns(sim_device_t *device)
 {
     double half = (double)device->model->transit_ns / 2;
     if (device->model->transit_jitter > 0)
-        half *=
-            exp(device->model->transit_jitter * sim_normal_draw(&device->normal, &device->jitter));
+        half *= exp(device->model->transit_jitter * sim_normal_draw(&device->normal, &device->jitter));
     return sim_time_ns(half);
 }
 
@@ -143,9 +142,8 @@ static void fire_pause(sim_device_t *device)
     if (model->station == AURAIO_SIM_CURVE)
         sim_curve_sync(device);
     device->paused = !device->paused;
-    int64_t wait = device->paused
-                       ? model->pause_ns
-                       : sim_rng_interval_ns(&device->pauses, (double)model->pause_every_ns);
+    int64_t wait = device->paused ? model->pause_ns
+                                  : sim_rng_interval_ns(&device->pauses, (double)model->pause_every_ns);
     sim_device_set_timer(device, SIM_TIMER_PAUSE, device->now_ns + wait);
     station_start(device);
 }
@@ -165,10 +163,8 @@ static void fire_neighbour(sim_device_t *device)
     if (device->neighbour_count == SIM_NEIGHBOUR_OPS)
         return;
     device->neighbour_count++;
-    sim_op_t op = {.ring = SIM_NEIGHBOUR,
-                   .kind = AURAIO_ADAPT_READ,
-                   .size_bytes = 4096,
-                   .queued_ns = device->now_ns};
+    sim_op_t op = {
+        .ring = SIM_NEIGHBOUR, .kind = AURAIO_ADAPT_READ, .size_bytes = 4096, .queued_ns = device->now_ns};
     sim_device_send(device, op);
 }
 
@@ -273,8 +269,7 @@ static void start_disturbances(sim_device_t *device)
     }
 }
 
-int sim_device_init(sim_device_t *device, const auraio_sim_model_t *model, uint64_t seed,
-                    uint32_t depth)
+int sim_device_init(sim_device_t *device, const auraio_sim_model_t *model, uint64_t seed, uint32_t depth)
 {
     memset(device, 0, sizeof(*device));
     device->model = model;
@@ -330,6 +325,6 @@ bool sim_device_check(const sim_device_t *device)
     uint32_t queued = device->heap.count + device->gate_queue.count + device->queue.count +
                       (uint32_t)device->disk.count + device->curve.heap.count;
     return sim_heap_check(&device->heap) &&
-           queued + device->done_count + device->free_count == device->op_count &&
-           device->busy >= 0 && device->next_timer_ns >= device->now_ns;
+           queued + device->done_count + device->free_count == device->op_count && device->busy >= 0 &&
+           device->next_timer_ns >= device->now_ns;
 }

@@ -111,8 +111,7 @@ typedef struct sim_device {
 
 /* `depth` is how many operations the caller will have in the device at most. 0 or -ENOMEM; the
  * device is to be destroyed either way. `model` must outlive it. */
-int sim_device_init(sim_device_t *device, const auraio_sim_model_t *model, uint64_t seed,
-                    uint32_t depth);
+int sim_device_init(sim_device_t *device, const auraio_sim_model_t *model, uint64_t seed, uint32_t depth);
 void sim_device_destroy(sim_device_t *device);
 
 /* From now on the device is as `segment` says. */

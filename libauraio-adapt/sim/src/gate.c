@@ -23,8 +23,7 @@ static int64_t slice_budget(const auraio_sim_model_t *model)
 static bool bucket_passes(sim_device_t *device)
 {
     int64_t interval = interval_ns(device->model);
-    int64_t full =
-        device->bucket_full_ns > device->now_ns ? device->bucket_full_ns : device->now_ns;
+    int64_t full = device->bucket_full_ns > device->now_ns ? device->bucket_full_ns : device->now_ns;
     int64_t ahead = (int64_t)((device->model->gate_burst - 1) * (double)interval);
     if (full - device->now_ns > ahead)
         return false;
@@ -56,7 +55,6 @@ int64_t sim_gate_opens_ns(const sim_device_t *device)
 {
     const auraio_sim_model_t *model = device->model;
     if (model->gate == AURAIO_SIM_BUCKET)
-        return device->bucket_full_ns -
-               (int64_t)((model->gate_burst - 1) * (double)interval_ns(model));
+        return device->bucket_full_ns - (int64_t)((model->gate_burst - 1) * (double)interval_ns(model));
     return (device->slice + 1) * model->gate_slice_ns;
 }

@@ -105,6 +105,5 @@ void sim_load_completed(sim_load_t *load, uint32_t ring, int64_t now_ns)
         request(load, ring, now_ns);
     else
         sim_heap_push(&load->thinkers,
-                      now_ns + sim_rng_interval_ns(&load->arrivals, (double)load->model->think_ns),
-                      ring);
+                      now_ns + sim_rng_interval_ns(&load->arrivals, (double)load->model->think_ns), ring);
 }

@@ -61,8 +61,8 @@ static void look(sim_measure_t *measure, int64_t now_ns, int64_t latency_ns)
     measure->last_ns = now_ns;
 }
 
-void sim_measure_completion(sim_measure_t *measure, int64_t now_ns, int64_t latency_ns,
-                            int64_t wait_ns, uint32_t ring)
+void sim_measure_completion(sim_measure_t *measure, int64_t now_ns, int64_t latency_ns, int64_t wait_ns,
+                            uint32_t ring)
 {
     if (measure->goal.throughput_ops > 0)
         look(measure, now_ns, latency_ns);

@@ -59,8 +59,8 @@ typedef struct sim_measure {
 void sim_measure_begin(sim_measure_t *measure, int64_t from_ns, int64_t to_ns, int limit,
                        uint64_t *ring_counts, int rings, const int64_t *targets_ns);
 
-void sim_measure_completion(sim_measure_t *measure, int64_t now_ns, int64_t latency_ns,
-                            int64_t wait_ns, uint32_t ring);
+void sim_measure_completion(sim_measure_t *measure, int64_t now_ns, int64_t latency_ns, int64_t wait_ns,
+                            uint32_t ring);
 
 void sim_measure_limit(sim_measure_t *measure, int64_t now_ns, int limit);
 

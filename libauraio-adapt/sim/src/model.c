@@ -10,31 +10,29 @@
 
 /* A 4 KiB read of flash: array time with some spread, and one in 50 meets a program, an erase or a
  * retry and takes several times as long. */
-#define FLASH_READ                                                                                 \
-    {                                                                                              \
-        .shape = AURAIO_SIM_LOGNORMAL, .median_ns = 70 * US, .sigma = 0.25, .tail_share = 0.02,    \
-        .tail_from = 2.5, .tail_shape = 2, .tail_cap = 40                                          \
+#define FLASH_READ                                                                                           \
+    {                                                                                                        \
+        .shape = AURAIO_SIM_LOGNORMAL, .median_ns = 70 * US, .sigma = 0.25, .tail_share = 0.02,              \
+        .tail_from = 2.5, .tail_shape = 2, .tail_cap = 40                                                    \
     }
 #define ALWAYS_SMALL_READS .segments = {{.small_bytes = 4096}}, .segment_count = 1
-#define TAIL(share, from, cap)                                                                     \
-    .tail_share = share, .tail_from = from, .tail_shape = 2, .tail_cap = cap
+#define TAIL(share, from, cap) .tail_share = share, .tail_from = from, .tail_shape = 2, .tail_cap = cap
 #define BODY(median, spread) .shape = AURAIO_SIM_LOGNORMAL, .median_ns = median, .sigma = spread
 
 /* A drive of flash, and most of what happens to one. */
-#define FLASH(label, text)                                                                         \
-    .name = label, .summary = text, .servers = 32, .read = FLASH_READ, .max_limit = 1024,          \
-    .reach_ns = 50 * MS
+#define FLASH(label, text)                                                                                   \
+    .name = label, .summary = text, .servers = 32, .read = FLASH_READ, .max_limit = 1024, .reach_ns = 50 * MS
 
 /* The disk this project was built on: 4K random O_DIRECT reads, depth, IOPS, p99. */
-#define MEASURED                                                                                   \
-    .station = AURAIO_SIM_CURVE,                                                                   \
-    .knots = {{1, 20000, 60 * US},   {4, 44000, 120 * US},   {16, 72000, 326 * US},                \
-              {32, 82000, 684 * US}, {64, 89000, 3500 * US}, {128, 92000, 5200 * US}},             \
+#define MEASURED                                                                                             \
+    .station = AURAIO_SIM_CURVE,                                                                             \
+    .knots = {{1, 20000, 60 * US},   {4, 44000, 120 * US},   {16, 72000, 326 * US},                          \
+              {32, 82000, 684 * US}, {64, 89000, 3500 * US}, {128, 92000, 5200 * US}},                       \
     .knot_count = 6, .max_limit = 512, .reach_ns = 50 * MS
 
 /* A network volume with an IOPS allowance: 5000 a second, 50 ms of them saved up. */
-#define CLOUD                                                                                      \
-    .gate = AURAIO_SIM_BUCKET, .gate_ops = 5000, .gate_burst = 250, .servers = 64,                 \
+#define CLOUD                                                                                                \
+    .gate = AURAIO_SIM_BUCKET, .gate_ops = 5000, .gate_burst = 250, .servers = 64,                           \
     .read = {BODY(700 * US, 0.2), TAIL(0.005, 3, 20)}, .max_limit = 256
 
 static const auraio_sim_model_t models[] = {
@@ -148,10 +146,9 @@ static const auraio_sim_model_t models[] = {
         FLASH("drift", "reads of 4K and 64K whose share drifts: 10 %, 50 %, 10 % large"),
         .kib_ns = 3 * US,
         .bus_kib_ns = 150,
-        .segments =
-            {{.duration_ns = SEC, .small_bytes = 4096, .large_bytes = 65536, .large_share = 0.1},
-             {.duration_ns = SEC, .small_bytes = 4096, .large_bytes = 65536, .large_share = 0.5},
-             {.small_bytes = 4096, .large_bytes = 65536, .large_share = 0.1}},
+        .segments = {{.duration_ns = SEC, .small_bytes = 4096, .large_bytes = 65536, .large_share = 0.1},
+                     {.duration_ns = SEC, .small_bytes = 4096, .large_bytes = 65536, .large_share = 0.5},
+                     {.small_bytes = 4096, .large_bytes = 65536, .large_share = 0.1}},
         .segment_count = 3,
         .duration_ns = 3 * SEC,
         .targets_ns = {1 * MS},
@@ -201,8 +198,7 @@ static const auraio_sim_model_t models[] = {
     },
     {
         .name = "busy",
-        .summary =
-            "the measured disk at 60k arrivals a second: bursts queue, unless a limit is kept",
+        .summary = "the measured disk at 60k arrivals a second: bursts queue, unless a limit is kept",
         MEASURED,
         .segments = {{.small_bytes = 4096, .arrival_ops = 60000}},
         .segment_count = 1,

@@ -87,8 +87,7 @@ static const char *check_gate(const auraio_sim_model_t *model)
     if (model->gate == AURAIO_SIM_BUCKET && !within(model->gate_burst, 1, 1e6))
         return "gate_burst";
     if (model->gate == AURAIO_SIM_SLICE &&
-        (!time_ok(model->gate_slice_ns, 1) ||
-         model->gate_ops * (double)model->gate_slice_ns * 1e-9 < 1))
+        (!time_ok(model->gate_slice_ns, 1) || model->gate_ops * (double)model->gate_slice_ns * 1e-9 < 1))
         return "gate_slice_ns: a slice must hold an operation";
     return NULL;
 }
@@ -97,20 +96,18 @@ static const char *check_around(const auraio_sim_model_t *model)
 {
     if (!time_ok(model->transit_ns, 0) || !within(model->transit_jitter, 0, 5))
         return "transit_ns or transit_jitter";
-    if (!within((double)model->kib_ns, 0, KIB_NS_MAX) ||
-        !within((double)model->bus_kib_ns, 0, KIB_NS_MAX))
+    if (!within((double)model->kib_ns, 0, KIB_NS_MAX) || !within((double)model->bus_kib_ns, 0, KIB_NS_MAX))
         return "kib_ns or bus_kib_ns";
     if (!time_ok(model->pause_every_ns, 0) || !time_ok(model->pause_ns, 0) ||
         (model->pause_every_ns > 0) != (model->pause_ns > 0))
         return "pause_every_ns and pause_ns go together";
     bool neighbour = model->neighbour_ops != 0;
-    if ((neighbour && !within(model->neighbour_ops, 1e-3, OPS_MAX)) ||
-        !time_ok(model->neighbour_on_ns, 0) || !time_ok(model->neighbour_off_ns, 0))
+    if ((neighbour && !within(model->neighbour_ops, 1e-3, OPS_MAX)) || !time_ok(model->neighbour_on_ns, 0) ||
+        !time_ok(model->neighbour_off_ns, 0))
         return "neighbour";
     if (model->neighbour_off_ns > 0 && model->neighbour_on_ns == 0)
         return "neighbour_on_ns: needed with neighbour_off_ns";
-    if (!time_ok(model->reap_ns, 0) || !time_ok(model->stall_every_ns, 0) ||
-        !time_ok(model->stall_ns, 0) ||
+    if (!time_ok(model->reap_ns, 0) || !time_ok(model->stall_every_ns, 0) || !time_ok(model->stall_ns, 0) ||
         (model->stall_every_ns > 0 && model->stall_ns >= model->stall_every_ns))
         return "reap_ns, stall_every_ns or stall_ns";
     if (model->workers < 0 || model->workers > LIMIT_MAX || !time_ok(model->think_ns, 0))
@@ -148,8 +145,8 @@ int auraio_sim_model_check(const auraio_sim_model_t *model, const char **ret_why
     const char *why = model ? NULL : "no model";
     if (!why && !time_ok(model->duration_ns, 1))
         why = "duration_ns";
-    const char *(*const checks[])(const auraio_sim_model_t *) = {check_station, check_gate,
-                                                                 check_around, check_segments};
+    const char *(*const checks[])(const auraio_sim_model_t *) = {check_station, check_gate, check_around,
+                                                                 check_segments};
     for (size_t i = 0; !why && i < sizeof(checks) / sizeof(checks[0]); i++)
         why = checks[i](model);
     if (!why && (model->max_limit < 1 || model->max_limit > LIMIT_MAX))

@@ -26,8 +26,7 @@ typedef struct sweep {
     int count;
 } sweep_t;
 
-static int measure(const sweep_t *sweep, int limit, int64_t duration_ns,
-                   auraio_sim_figures_t *ret_figures)
+static int measure(const sweep_t *sweep, int limit, int64_t duration_ns, auraio_sim_figures_t *ret_figures)
 {
     auraio_sim_scenario_t scenario = {
         .model = &sweep->model,
@@ -165,8 +164,7 @@ static void isolate(const auraio_sim_model_t *model, int segment, auraio_sim_mod
     ret_model->duration_ns = end - start;
 }
 
-int auraio_sim_oracle(const auraio_sim_model_t *model, uint64_t seed,
-                      auraio_sim_oracle_t *ret_oracle)
+int auraio_sim_oracle(const auraio_sim_model_t *model, uint64_t seed, auraio_sim_oracle_t *ret_oracle)
 {
     if (!ret_oracle || auraio_sim_model_check(model, NULL))
         return -EINVAL;

@@ -40,8 +40,7 @@ static int gradient2_init(void *state, const auraio_adapt_options_t *options)
 static void update_long(gradient2_t *gradient, double short_ns)
 {
     gradient->windows++;
-    double weight =
-        gradient->windows <= WARM_UP ? 1.0 / gradient->windows : 2.0 / (LONG_WINDOWS + 1);
+    double weight = gradient->windows <= WARM_UP ? 1.0 / gradient->windows : 2.0 / (LONG_WINDOWS + 1);
     gradient->long_ns += weight * (short_ns - gradient->long_ns);
     if (gradient->long_ns > 2 * short_ns)
         gradient->long_ns *= 0.95;

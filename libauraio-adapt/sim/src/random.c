@@ -29,8 +29,7 @@ static bool chance(sim_rng_t *rng, double share)
     return sim_rng_uniform(rng) <= share;
 }
 
-static auraio_sim_latency_t draw_latency(sim_rng_t *rng, double median_low_ns,
-                                         double median_high_ns)
+static auraio_sim_latency_t draw_latency(sim_rng_t *rng, double median_low_ns, double median_high_ns)
 {
     auraio_sim_latency_t latency = {
         .shape = AURAIO_SIM_LOGNORMAL,

@@ -61,8 +61,7 @@ static auraio_adapt_sample_t sample_of(sim_run_t *run, const sim_op_t *op)
 
 static void note_completion(sim_run_t *run, const sim_op_t *op, int64_t latency_ns)
 {
-    sim_measure_completion(&run->measure, run->now_ns, latency_ns, op->sent_ns - op->queued_ns,
-                           op->ring);
+    sim_measure_completion(&run->measure, run->now_ns, latency_ns, op->sent_ns - op->queued_ns, op->ring);
     run->result.completions++;
     digest(run, run->now_ns ^ latency_ns);
     if (run->scenario->points) {

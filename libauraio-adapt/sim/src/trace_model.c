@@ -53,8 +53,7 @@ static void gather(const auraio_sim_trace_t *trace, step_t *steps)
 /* Add the step to the curve when it holds enough, and a depth over the last one's. */
 static void add_knot(auraio_sim_model_t *model, const step_t *step)
 {
-    if (step->count < SAMPLES_MIN || step->latency_sum <= 0 ||
-        model->knot_count == AURAIO_SIM_KNOTS)
+    if (step->count < SAMPLES_MIN || step->latency_sum <= 0 || model->knot_count == AURAIO_SIM_KNOTS)
         return;
     double count = (double)step->count;
     int depth = (int)(step->depth_sum / count + 0.5);
@@ -109,8 +108,7 @@ int auraio_sim_trace_replay(const auraio_sim_trace_t *trace, const auraio_sim_po
         policy->complete(state, &batch);
         samples += reap->count;
         if (replayed)
-            replayed(argument, &batch, policy->limit(state),
-                     policy->phase ? policy->phase(state) : -1);
+            replayed(argument, &batch, policy->limit(state), policy->phase ? policy->phase(state) : -1);
     }
     free(state);
     return error;

@@ -27,27 +27,25 @@ static const char *const kinds[] = {"read", "write", "other"};
  */
 
 static int write_reap(const sim_reap_t *reap, const auraio_adapt_sample_t *samples,
-                      int (*write)(void *argument, const char *bytes, size_t length),
-                      void *argument)
+                      int (*write)(void *argument, const char *bytes, size_t length), void *argument)
 {
     char line[LINE_MAX_BYTES];
     const char *late = reap->flags & AURAIO_ADAPT_LATE ? " late" : "";
-    int length = snprintf(line, sizeof(line), "reap %" PRId64 " %d %d%s\n", reap->now_ns,
-                          reap->in_flight, reap->count, late);
+    int length = snprintf(line, sizeof(line), "reap %" PRId64 " %d %d%s\n", reap->now_ns, reap->in_flight,
+                          reap->count, late);
     int error = write(argument, line, (size_t)length);
     for (int i = 0; i < reap->count && !error; i++) {
         const auraio_adapt_sample_t *sample = &samples[i];
         const char *bound = sample->flags & AURAIO_ADAPT_BOUND ? " bound" : "";
-        length = snprintf(line, sizeof(line), "done %" PRId64 " %" PRIu32 " %s%s\n",
-                          sample->latency_ns, sample->size_bytes, kinds[sample->kind], bound);
+        length = snprintf(line, sizeof(line), "done %" PRId64 " %" PRIu32 " %s%s\n", sample->latency_ns,
+                          sample->size_bytes, kinds[sample->kind], bound);
         error = write(argument, line, (size_t)length);
     }
     return error;
 }
 
 int auraio_sim_trace_write(const auraio_sim_trace_t *trace,
-                           int (*write)(void *argument, const char *bytes, size_t length),
-                           void *argument)
+                           int (*write)(void *argument, const char *bytes, size_t length), void *argument)
 {
     static const char header[] = "auraio-trace 1\n";
     if (!trace || !write)
@@ -64,8 +62,7 @@ int auraio_sim_trace_write(const auraio_sim_trace_t *trace,
 /* ---- reading ----------------------------------------------------------------------------------
  */
 
-static int read_sample(sim_text_t *text, auraio_adapt_sample_t *ret_sample,
-                       auraio_sim_syntax_t *ret_where)
+static int read_sample(sim_text_t *text, auraio_adapt_sample_t *ret_sample, auraio_sim_syntax_t *ret_where)
 {
     int64_t latency_ns, size_bytes;
     if (!sim_text_next_line(text) || !sim_text_word(text, "done"))
@@ -102,8 +99,7 @@ static int read_reap(sim_text_t *text, int64_t previous_ns, sim_reap_t *ret_reap
     if (now_ns < previous_ns)
         return sim_text_wrong(text, "the time is before that of the reap above", ret_where);
     if (!sim_text_integer(text, 0, IN_FLIGHT_MAX, &in_flight))
-        return sim_text_wrong(text, "`reap` needs the operations in flight, 0 to 1048576",
-                              ret_where);
+        return sim_text_wrong(text, "`reap` needs the operations in flight, 0 to 1048576", ret_where);
     if (!sim_text_integer(text, 1, COUNT_MAX, &count))
         return sim_text_wrong(text, "`reap` needs a number of completions, 1 to 65536", ret_where);
     bool late = sim_text_word(text, "late");

@@ -45,8 +45,8 @@ static double larger(double a, double b)
     return a > b ? a : b;
 }
 
-static void find(auraio_sim_verdict_t *verdict, const char *figure, int segment, double value,
-                 double bound, bool at_least)
+static void find(auraio_sim_verdict_t *verdict, const char *figure, int segment, double value, double bound,
+                 bool at_least)
 {
     bool kept = at_least ? value >= bound : value <= bound;
     if (kept || verdict->finding_count == AURAIO_SIM_FINDINGS)
@@ -65,16 +65,14 @@ static void find_time(auraio_sim_verdict_t *verdict, const char *figure, int seg
         find(verdict, figure, segment, (double)value, (double)bound, false);
 }
 
-static void judge_reached(auraio_sim_verdict_t *verdict, const auraio_sim_model_t *model,
-                          int segment)
+static void judge_reached(auraio_sim_verdict_t *verdict, const auraio_sim_model_t *model, int segment)
 {
     const auraio_sim_figures_t *figures = &verdict->result.segments[segment];
     if (segment == 0) {
         verdict->reached_ns = figures->reached_ns;
         verdict->reached_completions = figures->reached_completions;
         find_time(verdict, "reached (ns)", segment, figures->reached_ns, model->reach_ns);
-        find_time(verdict, "reached (completions)", segment, figures->reached_completions,
-                  COMPLETIONS_MAX);
+        find_time(verdict, "reached (completions)", segment, figures->reached_completions, COMPLETIONS_MAX);
         return;
     }
     bool worse = figures->reached_ns < 0 || figures->reached_ns > verdict->reaction_ns;
@@ -94,8 +92,7 @@ static void judge_segment(auraio_sim_verdict_t *verdict, const auraio_sim_scenar
     double above = figures->limit_max / figures->limit_mean - 1;
     double swing = larger(above, 1 - figures->limit_min / figures->limit_mean);
 
-    verdict->throughput =
-        segment == 0 || throughput < verdict->throughput ? throughput : verdict->throughput;
+    verdict->throughput = segment == 0 || throughput < verdict->throughput ? throughput : verdict->throughput;
     verdict->p99 = larger(verdict->p99, p99);
     bool longer = figures->settled_ns < 0 || figures->settled_ns > verdict->settled_ns;
     if (!idle && verdict->settled_ns >= 0 && longer)
@@ -104,13 +101,11 @@ static void judge_segment(auraio_sim_verdict_t *verdict, const auraio_sim_scenar
     verdict->swing = larger(verdict->swing, swing);
     verdict->jain = figures->jain < verdict->jain ? figures->jain : verdict->jain;
 
-    find(verdict, "throughput", segment, throughput,
-         target ? THROUGHPUT_TARGET_MIN : THROUGHPUT_MIN, true);
+    find(verdict, "throughput", segment, throughput, target ? THROUGHPUT_TARGET_MIN : THROUGHPUT_MIN, true);
     if (target)
         find(verdict, "violations", segment, figures->violations, VIOLATIONS_MAX, false);
     else if (!idle)
-        find(verdict, "p99", segment, p99, best->limit < SHALLOW ? P99_SHALLOW_MAX : P99_MAX,
-             false);
+        find(verdict, "p99", segment, p99, best->limit < SHALLOW ? P99_SHALLOW_MAX : P99_MAX, false);
     if (idle && !target)
         find(verdict, "swing", segment, swing, SWING_MAX, false);
     if (!idle)

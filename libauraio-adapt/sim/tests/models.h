@@ -9,8 +9,7 @@
 #define SEC INT64_C(1000000000)
 
 /* `servers` servers of `mean_ns` each; 4 KiB reads, an endless closed load. */
-static inline auraio_sim_model_t servers_model(int servers, auraio_sim_shape_t shape,
-                                               int64_t mean_ns)
+static inline auraio_sim_model_t servers_model(int servers, auraio_sim_shape_t shape, int64_t mean_ns)
 {
     auraio_sim_model_t model = {
         .name = "test",
@@ -39,8 +38,8 @@ static inline auraio_sim_figures_t steady(const auraio_sim_model_t *model, int l
     return result.segments[0];
 }
 
-#define assert_near(value, wanted, share)                                                          \
-    cr_assert(fabs((double)(value) / (double)(wanted)-1) <= (share), "%s is %g, wanted %g",        \
-              #value, (double)(value), (double)(wanted))
+#define assert_near(value, wanted, share)                                                                    \
+    cr_assert(fabs((double)(value) / (double)(wanted)-1) <= (share), "%s is %g, wanted %g", #value,          \
+              (double)(value), (double)(wanted))
 
 #endif

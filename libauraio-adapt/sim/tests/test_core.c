@@ -146,8 +146,8 @@ Test(sim_text, numbers_may_have_a_fraction_and_an_exponent)
         sim_text_init(&text, numbers[i].text, strlen(numbers[i].text));
         cr_assert(sim_text_next_line(&text));
         cr_assert_eq(sim_text_number(&text, &value), numbers[i].value >= 0, "%s", numbers[i].text);
-        cr_assert_float_eq(value, numbers[i].value, 1e-12 * fabs(numbers[i].value), "%s: %g",
-                           numbers[i].text, value);
+        cr_assert_float_eq(value, numbers[i].value, 1e-12 * fabs(numbers[i].value), "%s: %g", numbers[i].text,
+                           value);
     }
 }
 

@@ -48,11 +48,11 @@ static void expect_refused(const auraio_sim_model_t *model, const char *field)
     cr_assert(strstr(why, field), "'%s' doesn't name %s", why, field);
 }
 
-#define refuse(field, value)                                                                       \
-    do {                                                                                           \
-        auraio_sim_model_t broken = sound;                                                         \
-        broken.field = value;                                                                      \
-        expect_refused(&broken, #field);                                                           \
+#define refuse(field, value)                                                                                 \
+    do {                                                                                                     \
+        auraio_sim_model_t broken = sound;                                                                   \
+        broken.field = value;                                                                                \
+        expect_refused(&broken, #field);                                                                     \
     } while (0)
 
 Test(sim_model, a_model_that_cannot_run_is_refused_by_the_name_of_the_field)
@@ -185,15 +185,14 @@ Test(sim_model, every_model_that_passes_the_check_runs)
     cr_assert_geq(runs, 1000, "only %d models were sound", runs);
 }
 
-static const char good_curve[] =
-    "# depth iops p99_us\n1 20000 60\n4, 44000, 120\n\n16 72000 326.5\n";
+static const char good_curve[] = "# depth iops p99_us\n1 20000 60\n4, 44000, 120\n\n16 72000 326.5\n";
 
 Test(sim_curve, a_curve_is_read_from_text)
 {
     auraio_sim_model_t model;
     auraio_sim_syntax_t where = {0};
-    cr_assert_eq(auraio_sim_curve_parse(good_curve, strlen(good_curve), &model, &where), 0,
-                 "%d: %s", where.line, where.why);
+    cr_assert_eq(auraio_sim_curve_parse(good_curve, strlen(good_curve), &model, &where), 0, "%d: %s",
+                 where.line, where.why);
     cr_assert_eq(model.knot_count, 3);
     cr_assert_eq(model.knots[2].depth, 16);
     cr_assert_float_eq(model.knots[2].throughput_ops, 72000, 0);
@@ -222,8 +221,8 @@ Test(sim_curve, a_wrong_curve_is_refused_with_its_line)
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         auraio_sim_model_t model = {.knot_count = 77};
         auraio_sim_syntax_t where = {.line = -1};
-        cr_assert_eq(auraio_sim_curve_parse(wrong[i].text, strlen(wrong[i].text), &model, &where),
-                     -EINVAL, "text %zu was accepted", i);
+        cr_assert_eq(auraio_sim_curve_parse(wrong[i].text, strlen(wrong[i].text), &model, &where), -EINVAL,
+                     "text %zu was accepted", i);
         cr_assert_eq(where.line, wrong[i].line, "text %zu: line %d", i, where.line);
         cr_assert_not_null(where.why);
         cr_assert_eq(model.knot_count, 77);

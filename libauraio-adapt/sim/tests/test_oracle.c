@@ -17,8 +17,7 @@ Test(sim_oracle, the_knee_of_fixed_servers_is_95_percent_of_them)
         auraio_sim_oracle_t oracle;
         cr_assert_eq(auraio_sim_oracle(&model, 1, &oracle), 0);
         int knee = (int)ceil(0.95 * servers[i]);
-        cr_assert_eq(oracle.knee[0].limit, knee, "%d servers: %d", servers[i],
-                     oracle.knee[0].limit);
+        cr_assert_eq(oracle.knee[0].limit, knee, "%d servers: %d", servers[i], oracle.knee[0].limit);
         assert_near(oracle.knee[0].throughput_ops, knee * 1e4, 0.001);
     }
 }

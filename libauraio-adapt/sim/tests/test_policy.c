@@ -6,8 +6,7 @@
 
 #include "models.h"
 
-static auraio_sim_figures_t run(const auraio_sim_model_t *model, const char *policy,
-                                int64_t target_ns)
+static auraio_sim_figures_t run(const auraio_sim_model_t *model, const char *policy, int64_t target_ns)
 {
     auraio_sim_scenario_t scenario = {
         .model = model,

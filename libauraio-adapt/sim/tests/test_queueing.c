@@ -111,8 +111,7 @@ Test(sim_queueing, workers_that_think_follow_the_machine_repair_model)
     auraio_sim_figures_t figures = steady(&model, 64, 5);
     assert_near(figures.throughput_ops, throughput, 0.01);
     /* Little's law over the whole loop: workers = X * (response + think). */
-    assert_near(figures.throughput_ops * ((double)figures.mean_ns + think_ns) * 1e-9, workers,
-                0.01);
+    assert_near(figures.throughput_ops * ((double)figures.mean_ns + think_ns) * 1e-9, workers, 0.01);
 }
 
 Test(sim_queueing, a_curve_gives_back_the_throughput_and_p99_it_was_measured_with)

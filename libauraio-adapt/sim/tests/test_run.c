@@ -57,8 +57,7 @@ static void witness_complete(void *state, const auraio_adapt_batch_t *batch)
 {
     witness_t *witness = state;
     witness->broken = witness->broken || batch->count < 1 || batch->in_flight < 0 ||
-                      batch->now_ns < witness->now_ns ||
-                      batch->in_flight + batch->count > witness->highest;
+                      batch->now_ns < witness->now_ns || batch->in_flight + batch->count > witness->highest;
     for (int i = 0; i < batch->count; i++) {
         witness->broken = witness->broken || batch->samples[i].latency_ns < 1 ||
                           batch->samples[i].latency_ns > batch->now_ns;
@@ -137,8 +136,7 @@ Test(sim_run, segments_change_the_device_when_they_should)
 {
     auraio_sim_model_t model = servers_model(32, AURAIO_SIM_FIXED, 100 * US);
     model.segments[0].duration_ns = 1 * SEC;
-    model.segments[1] =
-        (auraio_sim_segment_t){.duration_ns = SEC, .servers = 8, .small_bytes = 4096};
+    model.segments[1] = (auraio_sim_segment_t){.duration_ns = SEC, .servers = 8, .small_bytes = 4096};
     model.segments[2] = (auraio_sim_segment_t){.speed = 2, .small_bytes = 4096};
     model.segment_count = 3;
     model.duration_ns = 3 * SEC;
@@ -162,8 +160,7 @@ Test(sim_run, rings_under_one_controller_share_a_device_evenly)
                                           .rings = rings,
                                           .seed = 1};
         auraio_sim_result_t result = run(&scenario);
-        cr_assert_geq(result.segments[0].jain, 0.999, "%d rings: %g", rings,
-                      result.segments[0].jain);
+        cr_assert_geq(result.segments[0].jain, 0.999, "%d rings: %g", rings, result.segments[0].jain);
         assert_near(result.segments[0].throughput_ops, 320e3, 0.01);
     }
 }

@@ -104,8 +104,7 @@ static void compare(void *argument, const auraio_adapt_batch_t *batch, int limit
     (void)batch;
     (void)phase;
     cr_assert_lt(*at, recorded.count);
-    cr_assert_eq(limit, recorded.values[*at], "reap %zu: %d, recorded %d", *at, limit,
-                 recorded.values[*at]);
+    cr_assert_eq(limit, recorded.values[*at], "reap %zu: %d, recorded %d", *at, limit, recorded.values[*at]);
     ++*at;
 }
 
@@ -122,8 +121,7 @@ Test(sim_trace, a_policy_decides_at_replay_what_it_decided_when_recorded)
         auraio_sim_model_t model = short_model("nvme");
         auraio_sim_trace_t *trace;
         cr_assert_eq(auraio_sim_trace_create(&trace), 0);
-        auraio_sim_scenario_t scenario = {
-            .model = &model, .policy = &spy, .seed = 1, .trace = trace};
+        auraio_sim_scenario_t scenario = {.model = &model, .policy = &spy, .seed = 1, .trace = trace};
         auraio_sim_result_t result;
         recorded = (limits_t){0};
         cr_assert_eq(auraio_sim_run(&scenario, &result), 0);
@@ -199,8 +197,8 @@ Test(sim_trace, a_wrong_trace_is_refused_with_its_line)
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         auraio_sim_trace_t *trace = NULL;
         auraio_sim_syntax_t where = {.line = -1};
-        cr_assert_eq(auraio_sim_trace_parse(wrong[i].text, strlen(wrong[i].text), &trace, &where),
-                     -EINVAL, "text %zu was accepted", i);
+        cr_assert_eq(auraio_sim_trace_parse(wrong[i].text, strlen(wrong[i].text), &trace, &where), -EINVAL,
+                     "text %zu was accepted", i);
         cr_assert_eq(where.line, wrong[i].line, "text %zu: line %d, %s", i, where.line, where.why);
         cr_assert_not_null(where.why);
         cr_assert_null(trace);

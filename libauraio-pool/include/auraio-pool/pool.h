@@ -51,7 +51,7 @@ struct pool_options {
 
 /** What a pool holds. */
 struct pool_stats {
-    size_t live_bytes; /**< sum of the sizes asked for, over buffers handed out and not yet freed */
+    size_t live_bytes;   /**< sum of the sizes asked for, over buffers handed out and not yet freed */
     size_t live_buffers; /**< how many of those there are */
     size_t cached_bytes; /**< memory kept for reuse, at the size of its class */
     int shard_count;     /**< central lists; at least 1 */
@@ -157,8 +157,8 @@ bool pool_check(pool_t *pool);
  * arena is gone
  * @return whether the whole range lies in one arena; the results are untouched otherwise
  */
-bool pool_find_arena(pool_t *pool, const void *ptr, size_t len_bytes, void **ret_base,
-                     size_t *ret_len, int *ret_index);
+bool pool_find_arena(pool_t *pool, const void *ptr, size_t len_bytes, void **ret_base, size_t *ret_len,
+                     int *ret_index);
 
 #ifdef __cplusplus
 }

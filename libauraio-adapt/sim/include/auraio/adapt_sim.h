@@ -161,8 +161,7 @@ AURAIO_ADAPT_API int auraio_sim_model_at(int index, auraio_sim_model_t *ret_mode
 AURAIO_ADAPT_API int auraio_sim_model_find(const char *name, auraio_sim_model_t *ret_model);
 
 /* A device drawn at random: the same for the same seed and index (from 0). Returns 0 or -EINVAL. */
-AURAIO_ADAPT_API int auraio_sim_model_random(uint64_t seed, int index,
-                                             auraio_sim_model_t *ret_model);
+AURAIO_ADAPT_API int auraio_sim_model_random(uint64_t seed, int index, auraio_sim_model_t *ret_model);
 
 /* Where a text is wrong, and why (a static string). */
 typedef struct auraio_sim_syntax {
@@ -173,8 +172,7 @@ typedef struct auraio_sim_syntax {
 /* A measured device from text: one line a depth, "depth operations_a_second p99_us", depths growing;
  * '#' begins a comment. Returns 0; -EINVAL for a text that is wrong: `ret_where`, unless NULL, says
  * where. */
-AURAIO_ADAPT_API int auraio_sim_curve_parse(const char *text, size_t length,
-                                            auraio_sim_model_t *ret_model,
+AURAIO_ADAPT_API int auraio_sim_curve_parse(const char *text, size_t length, auraio_sim_model_t *ret_model,
                                             auraio_sim_syntax_t *ret_where);
 
 /* Whether the model can run. Returns 0, or -EINVAL and, unless `ret_why` is NULL, a static string
@@ -198,22 +196,19 @@ AURAIO_ADAPT_API uint64_t auraio_sim_trace_completions(const auraio_sim_trace_t 
 
 /* A trace from text, as auraio_sim_trace_write writes it; the caller destroys it. Returns 0;
  * -EINVAL for a text that is wrong: `ret_where`, unless NULL, says where; -ENOMEM. */
-AURAIO_ADAPT_API int auraio_sim_trace_parse(const char *text, size_t length,
-                                            auraio_sim_trace_t **ret_trace,
+AURAIO_ADAPT_API int auraio_sim_trace_parse(const char *text, size_t length, auraio_sim_trace_t **ret_trace,
                                             auraio_sim_syntax_t *ret_where);
 
 /* The trace as text, in pieces to `write`, which returns 0 or an error that ends the writing.
  * Returns 0, -EINVAL, or what `write` returned. */
 AURAIO_ADAPT_API int auraio_sim_trace_write(const auraio_sim_trace_t *trace,
-                                            int (*write)(void *argument, const char *bytes,
-                                                         size_t length),
+                                            int (*write)(void *argument, const char *bytes, size_t length),
                                             void *argument);
 
 /* The device a trace describes, as a measured curve: useful when the depth varied while the trace
  * was taken. What changed over time is averaged. Returns 0; -EINVAL; -ENODATA: at no depth does it
  * hold the 200 completions a p99 takes; -ENOMEM. */
-AURAIO_ADAPT_API int auraio_sim_trace_model(const auraio_sim_trace_t *trace,
-                                            auraio_sim_model_t *ret_model);
+AURAIO_ADAPT_API int auraio_sim_trace_model(const auraio_sim_trace_t *trace, auraio_sim_model_t *ret_model);
 
 /* Called after each reap of a replay, with what the policy decided. */
 typedef void (*auraio_sim_replayed_t)(void *argument, const auraio_adapt_batch_t *batch, int limit,
@@ -294,8 +289,7 @@ typedef struct auraio_sim_result {
  * Returns 0; -EINVAL: no model or policy, a model that fails auraio_sim_model_check, negative
  * values, a duration that doesn't reach the last segment, or more than 1024 rings; -ENOMEM; or what
  * the policy's init returned. `ret_result` is untouched on failure. */
-AURAIO_ADAPT_API int auraio_sim_run(const auraio_sim_scenario_t *scenario,
-                                    auraio_sim_result_t *ret_result);
+AURAIO_ADAPT_API int auraio_sim_run(const auraio_sim_scenario_t *scenario, auraio_sim_result_t *ret_result);
 
 /* ---- the oracle --------------------------------------------------------------------------------
  */
@@ -343,8 +337,8 @@ typedef struct auraio_sim_verdict {
     double swing;      /* how far the limit strayed from its mean, as a share of it */
     double jain;
     int64_t reached_ns, reached_completions; /* 95 % of the oracle's throughput; -1: never */
-    int64_t reaction_ns; /* the same after the slowest change; 0: no change, -1: never */
-    int64_t settled_ns;  /* of the segment that took longest, -1: never; not judged */
+    int64_t reaction_ns;                     /* the same after the slowest change; 0: no change, -1: never */
+    int64_t settled_ns;                      /* of the segment that took longest, -1: never; not judged */
     int finding_count;
     auraio_sim_finding_t findings[AURAIO_SIM_FINDINGS];
 } auraio_sim_verdict_t;
@@ -365,15 +359,14 @@ typedef struct auraio_sim_verdict {
  * findings; as auraio_sim_oracle_best for a target that is not; otherwise as auraio_sim_run.
  * `ret_verdict` is untouched on failure. */
 AURAIO_ADAPT_API int auraio_sim_trial(const auraio_sim_scenario_t *scenario,
-                                      const auraio_sim_oracle_t *oracle,
-                                      auraio_sim_verdict_t *ret_verdict);
+                                      const auraio_sim_oracle_t *oracle, auraio_sim_verdict_t *ret_verdict);
 
 /* What the oracle reaches in each segment under the target, 0 for none:
  * best[oracle->segment_count]. Returns 0; -EINVAL: not one of the model's targets; -ERANGE: no
  * limit keeps it in some segment. */
 AURAIO_ADAPT_API int auraio_sim_oracle_best(const auraio_sim_model_t *model,
-                                            const auraio_sim_oracle_t *oracle,
-                                            int64_t p99_target_ns, auraio_sim_best_t *ret_best);
+                                            const auraio_sim_oracle_t *oracle, int64_t p99_target_ns,
+                                            auraio_sim_best_t *ret_best);
 
 #ifdef __cplusplus
 }
