@@ -207,7 +207,8 @@ static void prepare_ring(struct ring *ring)
 {
     if (ring->queued[0].head && ring->unsure > 0)
         ring_verify_classes(ring);
-    ring_dispatch_queued(ring);
+    if (ring->queued[0].head || ring->queued[1].head)
+        ring_dispatch_queued(ring);
     if (ring->local)
         arm_bell(ring);
     ring->owed = false;
