@@ -24,6 +24,7 @@ void adapt_change_search(adapt_state_t *state, double change)
     adapt_journal_add(state, change < 0 ? AURAIO_ADAPT_CAUSE_CAPACITY_DOWN : AURAIO_ADAPT_CAUSE_CAPACITY_UP,
                       state->base_limit, from, change, state->change.spread);
     adapt_goal_restore(state, change);
+    adapt_ledger_forget(state);
     adapt_change_forget(state);
     state->pace.pace_ns /= ADAPT_PACE_DISTRUST;
     adapt_search_begin(state, from);

@@ -153,3 +153,10 @@ double adapt_curve_deficit(const adapt_search_t *search, int limit)
 {
     return adapt_max(search->best - rate_at(search, limit), 0);
 }
+
+/* The elasticity of throughput just below a limit: 1 where it grows with depth, 0 on a plateau. */
+double adapt_curve_elasticity(const adapt_search_t *search, int limit)
+{
+    double lower = adapt_max(limit / 2.0, 1);
+    return limit > 1 ? (rate_at(search, limit) - rate_at(search, lower)) / log(limit / lower) : 1;
+}

@@ -63,7 +63,7 @@ bool adapt_goal_retry(adapt_state_t *state)
     adapt_target_begin(state);
     state->target.retrying = true;
     state->mode = ADAPT_AT_TARGET;
-    adapt_target_probe_deep(state, state->base_limit, goal->share);
+    adapt_target_probe_deep(state, goal->share);
     return true;
 }
 

@@ -1,11 +1,14 @@
 /* Cruise where throughput bounds the limit.
  *
- * Arms alternate: base, up, base, down. A probe is compared with the mean of the base arms before
- * and after it, so that drift cancels; the differences of up and of down probes add up, weighted by
- * 1/error^2 and fading. More depth is taken when the gain is significantly above what an elasticity
- * of 0.05 would bring, less when significantly nothing more than that is lost. While nothing moves
- * probes become rare; now and then a wide one looks at twice the limit, for a plateau may hide what
- * lies beyond. */
+ * Probes above and below the base limit alternate with runs of base arms. A probe is compared with the
+ * mean of the runs before and after it, so that drift cancels; the differences of up and of down probes
+ * add up, fading. Arms are short, so that a change shows soon; what a single probe cannot tell many do.
+ * How large their errors really are is learned from base arms that follow each other. More depth is taken
+ * when the gain is significantly above what an elasticity of 0.05 would bring, less when significantly
+ * nothing more than that is lost. While nothing moves probes become rare; now and then a wide one looks
+ * at twice the limit, for a plateau may hide what lies beyond. Probes that suddenly tell another story
+ * (a cumulative sum) speak of another device: what was gathered is forgotten, and a wide probe decides
+ * whether to search. */
 #include "state.h"
 
 #include <assert.h>
@@ -15,11 +18,12 @@ static void forget_probes(adapt_knee_t *knee)
 {
     knee->probe = knee->probed_kind = ADAPT_PROBE_NONE;
     knee->have_base = false;
+    knee->run = knee->base = (adapt_estimate_t){0};
+    knee->run_samples = knee->probed_samples = 0;
     knee->up = knee->down = (adapt_paired_t){0};
     knee->turn = 0;
     knee->gap = 1;
-    knee->gap_left = 0;
-    knee->repeat_up = false;
+    knee->repeat_up = knee->look_wide = false;
 }
 
 void adapt_cruise_begin(adapt_state_t *state, int limit, adapt_mode_t mode)
@@ -30,6 +34,8 @@ void adapt_cruise_begin(adapt_state_t *state, int limit, adapt_mode_t mode)
     knee->wide_gap = ADAPT_WIDE_GAP;
     knee->since_wide = 0;
     knee->bold = true;
+    knee->noise = 1;
+    knee->noise_weight = ADAPT_NOISE_PRIOR;
     adapt_cruise_move(state, limit);
     knee->step = state->base_limit / 16 > 1 ? state->base_limit / 16 : 1;
 }
@@ -38,6 +44,7 @@ void adapt_cruise_begin(adapt_state_t *state, int limit, adapt_mode_t mode)
 void adapt_cruise_move(adapt_state_t *state, int limit)
 {
     state->base_limit = adapt_clamp_limit(state, limit);
+    adapt_ledger_move(state);
     forget_probes(&state->knee);
     state->knee.deficit = adapt_curve_deficit(&state->search, state->base_limit);
     adapt_change_forget(state);
@@ -85,28 +92,13 @@ static void start(adapt_state_t *state, adapt_probe_t probe)
     else if (probe == ADAPT_PROBE_WIDE)
         limit = adapt_clamp_limit(state, 2 * base);
     state->knee.probe = probe;
+    if (probe != ADAPT_PROBE_NONE) {
+        state->knee.base = state->knee.run;
+        state->knee.run = (adapt_estimate_t){0};
+        state->knee.run_samples = 0;
+    }
     /* Paired arms use the same batches, those of the larger limit. */
     adapt_start_arm(state, limit, adapt_batch_size_for(limit_above(state)));
-}
-
-static void pair(adapt_paired_t *paired, double difference, double variance)
-{
-    const double keep = ADAPT_PROBE_DECAY;
-    paired->weight = keep * paired->weight + 1;
-    paired->weight_squares = keep * keep * paired->weight_squares + 1;
-    paired->weighted = keep * paired->weighted + difference;
-    paired->variance += (variance - paired->variance) / paired->weight;
-    paired->cycles++;
-}
-
-static double paired_mean(const adapt_paired_t *paired)
-{
-    return paired->weight > 0 ? paired->weighted / paired->weight : 0;
-}
-
-static double paired_error(const adapt_paired_t *paired)
-{
-    return paired->weight > 0 ? sqrt(paired->variance * paired->weight_squares) / paired->weight : 1;
 }
 
 /* What the base limit lacks of the best, and its error: what the curve said, and what the gain
@@ -119,8 +111,8 @@ static adapt_estimate_t deficit_of(const adapt_state_t *state)
     adapt_estimate_t curve = {.mean = knee->deficit, .error = state->search.best_error};
     if (knee->up.cycles < 2 || curve.error <= 0)
         return curve;
-    double room = ADAPT_GAIN_BEYOND * adapt_max(paired_mean(&knee->up), 0);
-    double room_error = hypot(ADAPT_GAIN_BEYOND * paired_error(&knee->up), ADAPT_GAIN_BEYOND_ERROR);
+    double room = ADAPT_GAIN_BEYOND * adapt_max(adapt_paired_mean(&knee->up), 0);
+    double room_error = hypot(ADAPT_GAIN_BEYOND * adapt_paired_error(&knee->up), ADAPT_GAIN_BEYOND_ERROR);
     double a = 1 / (curve.error * curve.error), b = 1 / (room_error * room_error);
     return (adapt_estimate_t){.mean = (a * curve.mean + b * room) / (a + b), .error = 1 / sqrt(a + b)};
 }
@@ -132,8 +124,8 @@ static bool is_settled(const adapt_state_t *state)
     if (limit_below(state) >= state->base_limit)
         return true;
     adapt_estimate_t deficit = deficit_of(state);
-    double missing = deficit.mean - paired_mean(&knee->down);
-    double error = hypot(paired_error(&knee->down), deficit.error);
+    double missing = deficit.mean - adapt_paired_mean(&knee->down);
+    double error = hypot(adapt_paired_error(&knee->down), deficit.error);
     return knee->down.cycles >= 2 && missing - error > knee->deficit_allowed;
 }
 
@@ -150,7 +142,7 @@ static bool gain_above(adapt_state_t *state)
     int above = limit_above(state);
     if (knee->up.cycles < 1 || above <= state->base_limit)
         return false;
-    double gain = paired_mean(&knee->up), error = paired_error(&knee->up);
+    double gain = adapt_paired_mean(&knee->up), error = adapt_paired_error(&knee->up);
     double distance = log((double)above / state->base_limit);
     if (gain - ADAPT_Z_STEEP * error > ADAPT_ELASTICITY_STEEP * distance) {
         search_here(state, gain, error);
@@ -158,10 +150,11 @@ static bool gain_above(adapt_state_t *state)
     }
     bool promising = gain - error > ADAPT_GAIN_SHARE * knee->deficit_allowed;
     bool worth_it = gain - ADAPT_Z_PROBE * error > ADAPT_GAIN_SHARE * knee->deficit_allowed;
+    adapt_estimate_t deficit = deficit_of(state);
     bool short_of_best =
-        gain > 0 && knee->deficit - ADAPT_Z_PROBE * state->search.best_error > knee->deficit_allowed;
+        gain - error > 0 && deficit.mean - ADAPT_Z_DOWN * deficit.error > knee->deficit_allowed;
     if (knee->up.cycles < 2 || !(worth_it || short_of_best)) {
-        knee->repeat_up = promising;
+        knee->repeat_up |= promising;
         return false;
     }
     adapt_increase(state, above, AURAIO_ADAPT_CAUSE_GAIN);
@@ -175,7 +168,7 @@ static bool surplus_below(adapt_state_t *state)
     int below = limit_below(state);
     if (knee->down.cycles < 2 || below >= state->base_limit)
         return false;
-    double gain = paired_mean(&knee->down), error = paired_error(&knee->down);
+    double gain = adapt_paired_mean(&knee->down), error = adapt_paired_error(&knee->down);
     adapt_estimate_t deficit = deficit_of(state);
     double missing = adapt_max(deficit.mean - gain, 0);
     if (missing + ADAPT_Z_DOWN * hypot(error, deficit.error) >= knee->deficit_allowed) {
@@ -193,13 +186,15 @@ static bool surplus_below(adapt_state_t *state)
 }
 
 /* The base arm after a probe: pair them, and act if the evidence suffices. */
-static bool judge_probe(adapt_state_t *state, adapt_estimate_t after)
+static bool judge_probe(adapt_state_t *state)
 {
     adapt_knee_t *knee = &state->knee;
+    adapt_estimate_t after = knee->run;
     adapt_probe_t kind = knee->probed_kind;
     double difference = knee->probed.mean - 0.5 * (knee->base.mean + after.mean);
     double variance = knee->probed.error * knee->probed.error +
                       0.25 * (knee->base.error * knee->base.error + after.error * after.error);
+    variance *= adapt_noise(knee);
     knee->probed_kind = ADAPT_PROBE_NONE;
 
     if (kind == ADAPT_PROBE_WIDE) {
@@ -209,8 +204,28 @@ static bool judge_probe(adapt_state_t *state, adapt_estimate_t after)
         search_here(state, difference, sqrt(variance));
         return true;
     }
-    pair(kind == ADAPT_PROBE_UP ? &knee->up : &knee->down, difference, variance);
-    return gain_above(state) || surplus_below(state);
+    bool surprised =
+        adapt_pair(kind == ADAPT_PROBE_UP ? &knee->up : &knee->down, difference, variance, state->last_ns);
+    double distance = log((double)limit_above(state) / state->base_limit);
+    knee->look_wide = surprised && kind == ADAPT_PROBE_UP && difference > ADAPT_ELASTICITY_STEEP * distance;
+    /* One promising probe is nothing, but worth another look at once. */
+    knee->repeat_up = kind == ADAPT_PROBE_UP &&
+                      difference - ADAPT_Z_STRICT * sqrt(variance) > ADAPT_GAIN_SHARE * knee->deficit_allowed;
+    return !knee->look_wide && (gain_above(state) || surplus_below(state));
+}
+
+/* Completions of a probe, about, judged by the present arm. */
+static int64_t probe_length(const adapt_arm_t *arm)
+{
+    return arm->samples * ADAPT_KNEE_BATCHES / arm->closed;
+}
+
+/* Completions between wide probes: so many that the probe is less than one in a hundred. */
+static int64_t wide_interval(const adapt_state_t *state)
+{
+    int64_t by_length = ADAPT_WIDE_SHARE * probe_length(&state->arm);
+    int64_t by_limit = (int64_t)state->knee.wide_gap * state->base_limit;
+    return by_limit > by_length ? by_limit : by_length;
 }
 
 /* What the next arm is. */
@@ -231,7 +246,10 @@ static adapt_probe_t next_probe(adapt_state_t *state, double p99_ns, double shar
     if (has_target && p99_ns > ADAPT_TARGET_AIM * target_ns && share < 1.15 * goal->allowed)
         return ADAPT_PROBE_NONE;
     knee->since_wide += state->arm.samples;
-    if (can_wide && knee->since_wide >= (int64_t)knee->wide_gap * state->base_limit) {
+    if (knee->probed_kind != ADAPT_PROBE_NONE)
+        return ADAPT_PROBE_NONE;
+    if (knee->look_wide || (can_wide && knee->since_wide >= wide_interval(state))) {
+        knee->look_wide = false;
         knee->since_wide = 0;
         if (knee->wide_gap < ADAPT_WIDE_GAP_MAX)
             knee->wide_gap *= 2;
@@ -241,11 +259,11 @@ static adapt_probe_t next_probe(adapt_state_t *state, double p99_ns, double shar
         knee->repeat_up = false;
         return ADAPT_PROBE_UP;
     }
-    if (knee->gap_left > 0) {
-        knee->gap_left--;
+    int64_t length = probe_length(&state->arm);
+    if (length < knee->probed_samples)
+        length = knee->probed_samples;
+    if (knee->run_samples < knee->gap * length)
         return ADAPT_PROBE_NONE;
-    }
-    knee->gap_left = knee->gap - 1;
     bool settled = is_settled(state);
     int gap_max = settled ? ADAPT_PROBE_GAP_MAX : ADAPT_PROBE_GAP_UNSETTLED;
     if (knee->turn >= ADAPT_PROBE_TURN && knee->gap < gap_max)
@@ -254,7 +272,7 @@ static adapt_probe_t next_probe(adapt_state_t *state, double p99_ns, double shar
     bool prefer_up = settled ? !first_of_turn : first_of_turn;
     if (can_up && (prefer_up || !can_down))
         return ADAPT_PROBE_UP;
-    return can_down ? ADAPT_PROBE_DOWN : ADAPT_PROBE_NONE;
+    return can_down && (!prefer_up || !settled) ? ADAPT_PROBE_DOWN : ADAPT_PROBE_NONE;
 }
 
 /* A probe that loses far more than is allowed need not be measured to the end. */
@@ -267,16 +285,29 @@ static bool probe_is_hopeless(const adapt_state_t *state)
     return loss - ADAPT_Z_STEEP * hypot(rate.error, state->knee.base.error) > state->knee.deficit_allowed;
 }
 
+/* A probe that is measured well enough, or gains so much that it need not be. */
+static bool probe_is_known(const adapt_state_t *state)
+{
+    const adapt_knee_t *knee = &state->knee;
+    adapt_estimate_t rate = adapt_arm_rate(&state->arm);
+    if (sqrt(adapt_noise(knee)) * rate.error < ADAPT_KNEE_ERROR)
+        return true;
+    double gain = rate.mean - knee->base.mean, error = hypot(rate.error, knee->base.error);
+    double distance = log((double)state->limit / state->base_limit);
+    return gain - ADAPT_Z_STEEP * error > ADAPT_ELASTICITY_STEEP * adapt_max(distance, 0);
+}
+
 static bool arm_is_complete(const adapt_state_t *state)
 {
     const adapt_arm_t *arm = &state->arm;
-    if (state->goal.target_ns == 0 && probe_is_hopeless(state))
+    if (probe_is_hopeless(state))
         return true;
     int needed = state->mode == ADAPT_AT_TARGET ? ADAPT_TARGET_BATCHES : ADAPT_KNEE_BATCHES;
     if (arm->closed < adapt_pace_batches(state, needed))
         return false;
-    if (state->mode == ADAPT_AT_KNEE && !is_settled(state) &&
-        arm->last_ns - arm->begin_ns < ADAPT_SEARCH_NS && adapt_arm_rate(arm).error > ADAPT_KNEE_ERROR)
+    bool is_probe = state->knee.probe == ADAPT_PROBE_UP || state->knee.probe == ADAPT_PROBE_DOWN;
+    if (is_probe && !is_settled(state) && arm->last_ns - arm->begin_ns < ADAPT_SEARCH_NS &&
+        !probe_is_known(state))
         return false;
     if (state->goal.target_ns == 0)
         return true;
@@ -303,6 +334,10 @@ void adapt_cruise_evaluate(adapt_state_t *state)
         adapt_target_judge_deep(state);
         return;
     }
+    if (knee->probe == ADAPT_PROBE_HIGH) {
+        adapt_target_judge_high(state);
+        return;
+    }
     if (state->goal.target_ns > 0 && adapt_target_violated(state))
         return;
     if (adapt_change_in_batches(state))
@@ -314,6 +349,7 @@ void adapt_cruise_evaluate(adapt_state_t *state)
     adapt_estimate_t rate = adapt_arm_rate(arm);
     if (knee->probe != ADAPT_PROBE_NONE) {
         knee->probed = rate;
+        knee->probed_samples = arm->samples;
         knee->probed_kind = knee->probe;
         start(state, ADAPT_PROBE_NONE);
         return;
@@ -333,13 +369,16 @@ void adapt_cruise_evaluate(adapt_state_t *state)
             adapt_target_cruise(state, rate, p99_ns, share);
         return;
     }
-    if (knee->probed_kind != ADAPT_PROBE_NONE && knee->have_base && judge_probe(state, rate))
-        return;
-    knee->base = rate;
+    if (knee->have_base)
+        adapt_noise_learn(knee, rate);
+    knee->last = rate;
     knee->have_base = true;
+    adapt_run_add(knee, rate, arm->samples);
+    if (knee->probed_kind != ADAPT_PROBE_NONE && knee->run_samples >= knee->probed_samples &&
+        judge_probe(state))
+        return;
     if (suspected) {
         knee->gap = 1;
-        knee->gap_left = 0;
         knee->repeat_up = true;
     }
     start(state, next_probe(state, p99_ns, share));

@@ -12,12 +12,10 @@
 #include <assert.h>
 #include <math.h>
 
-/* What an arm came to. */
-typedef enum verdict { UNDECIDED, CONTINUE, STOP } verdict_t;
-
 static void start_arm(adapt_state_t *state, int limit, auraio_adapt_cause_t cause, double gain, double error)
 {
     adapt_journal_add(state, cause, state->limit, limit, gain, error);
+    adapt_change_forget(state);
     adapt_start_arm(state, limit, adapt_batch_size_for(limit));
 }
 
@@ -37,19 +35,31 @@ void adapt_search_begin_down(adapt_state_t *state, int from)
     state->search.direction = ADAPT_DOWN;
 }
 
-/* Nodes stay sorted by limit; measuring a limit again replaces its node. */
-static void add_node(adapt_search_t *search, adapt_node_t node)
+/* Two measurements of one limit, weighted by their errors. */
+static adapt_estimate_t combine(adapt_estimate_t a, adapt_estimate_t b)
+{
+    double weight_a = 1 / (a.error * a.error), weight_b = 1 / (b.error * b.error);
+    b.mean = (weight_a * a.mean + weight_b * b.mean) / (weight_a + weight_b);
+    b.error = 1 / sqrt(weight_a + weight_b);
+    return b;
+}
+
+/* Nodes stay sorted by limit; a limit measured again is known better. Returns what is known of it. */
+static adapt_node_t add_node(adapt_search_t *search, adapt_node_t node)
 {
     int at = 0;
     while (at < search->count && search->nodes[at].limit < node.limit)
         at++;
-    if (at == search->count || search->nodes[at].limit != node.limit) {
+    if (at < search->count && search->nodes[at].limit == node.limit) {
+        node.rate = combine(search->nodes[at].rate, node.rate);
+    } else {
         assert(search->count < ADAPT_NODES);
         for (int i = search->count; i > at; i--)
             search->nodes[i] = search->nodes[i - 1];
         search->count++;
     }
     search->nodes[at] = node;
+    return node;
 }
 
 static int nearest_int(double limit)
@@ -84,6 +94,25 @@ static void cruise(adapt_state_t *state, int limit, adapt_mode_t mode)
 
 static void go_down(adapt_state_t *state, const adapt_node_t *from, double gain, double error);
 
+/* The best throughput decides which limit is the knee: measure it well, at the least limit that may
+ * have it. Returns true when an arm was started. */
+static bool refine_best(adapt_state_t *state)
+{
+    adapt_search_t *search = &state->search;
+    if (search->best_error < ADAPT_BEST_ERROR || search->best_refined)
+        return false;
+    int at = 0;
+    while (at < search->count - 1 && search->nodes[at].fitted < search->best - ADAPT_BEST_NEAR)
+        at++;
+    if (search->nodes[at].violating)
+        return false;
+    search->best_refined = true;
+    search->direction = ADAPT_REFINE;
+    state->base_limit = search->nodes[at].limit;
+    start_arm(state, state->base_limit, AURAIO_ADAPT_CAUSE_REFINE, 0, 0);
+    return true;
+}
+
 static void choose(adapt_state_t *state)
 {
     adapt_search_t *search = &state->search;
@@ -108,6 +137,8 @@ static void choose(adapt_state_t *state)
         go_down(state, &from, 0, 0);
         return;
     }
+    if (refine_best(state))
+        return;
     int middle = adapt_clamp_limit(state, nearest_int(sqrt(lowest * highest)));
     int doubtful = adapt_curve_doubtful(search, goal->knee_share);
     if (doubtful > 0)
@@ -120,105 +151,9 @@ static void choose(adapt_state_t *state)
         start_arm(state, middle, AURAIO_ADAPT_CAUSE_REFINE, 0, 0);
         return;
     }
-    double chosen = ceil(sqrt(lowest * highest) - 0.1);
+    /* With a target depth is cheap: the knee is taken to be where it is at most. */
+    double chosen = ceil((goal->target_ns > 0 ? highest : sqrt(lowest * highest)) - 0.1);
     cruise(state, adapt_clamp_limit(state, nearest_int(chosen)), ADAPT_AT_KNEE);
-}
-
-/* ---- judging an arm */
-
-/* Known well, or for a slow device as well as it can be. */
-static bool is_precise(const adapt_arm_t *arm, double error)
-{
-    int64_t time_ns = arm->last_ns - arm->begin_ns;
-    return (error < ADAPT_SEARCH_ERROR && time_ns > ADAPT_SEARCH_NS_MIN) || time_ns > ADAPT_SEARCH_NS;
-}
-
-static verdict_t judge_first(const adapt_state_t *state, adapt_estimate_t rate, bool violating)
-{
-    const adapt_arm_t *arm = &state->arm;
-    if (violating)
-        return CONTINUE;
-    bool precise = rate.error < ADAPT_FIRST_ERROR && arm->count >= adapt_pace_batches(state, 6);
-    return precise || arm->closed >= ADAPT_FIRST_BATCHES_MAX ? CONTINUE : UNDECIDED;
-}
-
-static verdict_t judge_up(const adapt_state_t *state, adapt_estimate_t rate, double gain, double error,
-                          bool violating)
-{
-    const adapt_arm_t *arm = &state->arm;
-    double wanted = state->goal.doubling_gain;
-    if (state->search.failures > 0)
-        wanted *= ADAPT_DOUBLING_GAIN_TWICE;
-    if (violating)
-        return STOP;
-    if (gain - ADAPT_Z * error > ADAPT_DOUBLING_STEEP)
-        return CONTINUE;
-    if (gain - ADAPT_Z_STEEP * error > wanted && arm->last_ns - arm->begin_ns > ADAPT_SEARCH_NS_STRONG)
-        return CONTINUE;
-    if (!is_precise(arm, rate.error))
-        return UNDECIDED;
-    if (gain - ADAPT_Z * error > wanted)
-        return CONTINUE;
-    if (arm->closed >= adapt_pace_batches(state, ADAPT_SEARCH_BATCHES_MIN) &&
-        gain + ADAPT_Z_STRICT * error < wanted)
-        return STOP;
-    if (rate.error < ADAPT_SEARCH_ERROR || arm->closed >= ADAPT_SEARCH_BATCHES_MAX)
-        return gain > wanted ? CONTINUE : STOP;
-    return UNDECIDED;
-}
-
-static verdict_t judge_down(const adapt_state_t *state, adapt_estimate_t rate, double loss, double error,
-                            bool violating)
-{
-    const adapt_arm_t *arm = &state->arm;
-    double allowed = state->goal.doubling_gain;
-    verdict_t verdict = UNDECIDED;
-    if (violating)
-        return CONTINUE;
-    if (loss - ADAPT_Z * error > ADAPT_DOUBLING_STEEP)
-        verdict = STOP;
-    else if (!is_precise(arm, rate.error))
-        verdict = UNDECIDED;
-    else if (loss + ADAPT_Z * error < allowed)
-        verdict = CONTINUE;
-    else if (loss - ADAPT_Z * error > allowed)
-        verdict = STOP;
-    else if (rate.error < ADAPT_SEARCH_ERROR || arm->closed >= ADAPT_SEARCH_BATCHES_MAX)
-        verdict = loss < allowed ? CONTINUE : STOP;
-    /* Down from a violation, the first limit that keeps the target is the one looked for. */
-    if (verdict != UNDECIDED && state->search.anchor.violating && arm->samples >= ADAPT_TAIL_SAMPLES)
-        verdict = STOP;
-    return verdict;
-}
-
-static verdict_t judge_refined(const adapt_state_t *state, adapt_estimate_t rate, bool violating)
-{
-    const adapt_arm_t *arm = &state->arm;
-    int64_t time_ns = arm->last_ns - arm->begin_ns;
-    bool precise = rate.error < ADAPT_REFINE_ERROR || time_ns > ADAPT_REFINE_NS;
-    bool measured = arm->closed >= adapt_pace_batches(state, ADAPT_SEARCH_BATCHES_MIN) && precise;
-    return violating || measured ? STOP : UNDECIDED;
-}
-
-static verdict_t judge(const adapt_state_t *state, adapt_estimate_t rate, bool violating)
-{
-    const adapt_search_t *search = &state->search;
-    double gain = rate.mean - search->anchor.rate.mean;
-    double error = hypot(rate.error, search->anchor.rate.error);
-    verdict_t verdict = search->count == 0                ? judge_first(state, rate, violating)
-                        : search->direction == ADAPT_UP   ? judge_up(state, rate, gain, error, violating)
-                        : search->direction == ADAPT_DOWN ? judge_down(state, rate, -gain, error, violating)
-                                                          : judge_refined(state, rate, violating);
-    /* To say that the target is kept takes more samples than to say that it is not. */
-    if (state->goal.target_ns > 0 && !violating) {
-        int64_t samples = state->arm.samples;
-        double slowest_ns = (double)auraio_hist_percentile(&state->arm.hist, 100);
-        if (slowest_ns < ADAPT_TAIL_FAR * (double)state->goal.target_ns)
-            return verdict;
-        if (samples < ADAPT_TAIL_SAMPLES_CLEAN || (state->arm.over > 0 && samples < ADAPT_TAIL_SAMPLES))
-            return UNDECIDED;
-    }
-    return verdict;
 }
 
 /* ---- moving */
@@ -238,13 +173,13 @@ static void go_up(adapt_state_t *state, const adapt_node_t *from, int limit, dou
     start_arm(state, adapt_clamp_limit(state, limit), AURAIO_ADAPT_CAUSE_SEARCH_UP, gain, error);
 }
 
-static void after_up(adapt_state_t *state, const adapt_node_t *node, verdict_t verdict, double gain,
+static void after_up(adapt_state_t *state, const adapt_node_t *node, adapt_verdict_t verdict, double gain,
                      double error)
 {
     adapt_search_t *search = &state->search;
     bool can_grow = node->limit < state->max_limit && !node->violating;
     bool first = search->count == 1;
-    if (can_grow && (verdict == CONTINUE || first)) {
+    if (can_grow && (verdict == ADAPT_CONTINUE || first)) {
         search->failures = 0;
         go_up(state, node, node->limit * 2, gain, error);
         return;
@@ -266,10 +201,38 @@ static void after_up(adapt_state_t *state, const adapt_node_t *node, verdict_t v
     choose(state);
 }
 
-static void after_down(adapt_state_t *state, const adapt_node_t *node, verdict_t verdict, double gain,
+/* A doubling failed against an anchor that was measured only well enough to go on: an anchor that was
+ * lucky would end the way up. Measure it again. Returns false when it is known well. */
+static bool doubt_anchor(adapt_state_t *state, const adapt_node_t *node)
+{
+    adapt_search_t *search = &state->search;
+    if (node->violating || search->anchor.precise || search->count < 2)
+        return false;
+    search->doubted = *node;
+    search->direction = ADAPT_ANCHOR;
+    start_arm(state, search->anchor.limit, AURAIO_ADAPT_CAUSE_REFINE, 0, 0);
+    return true;
+}
+
+/* The anchor is known well: judge again what failed against it. */
+static void after_anchor(adapt_state_t *state, const adapt_node_t *anchor)
+{
+    adapt_search_t *search = &state->search;
+    adapt_node_t doubted = search->doubted;
+    search->anchor = *anchor;
+    search->anchor.precise = true;
+    search->direction = ADAPT_UP;
+    double gain = doubted.rate.mean - anchor->rate.mean;
+    double error = hypot(doubted.rate.error, anchor->rate.error);
+    double wanted = state->goal.doubling_gain * (search->failures > 0 ? ADAPT_DOUBLING_GAIN_TWICE : 1);
+    after_up(state, &doubted, gain + ADAPT_Z_DOUBT * error > wanted ? ADAPT_CONTINUE : ADAPT_STOP, gain,
+             error);
+}
+
+static void after_down(adapt_state_t *state, const adapt_node_t *node, adapt_verdict_t verdict, double gain,
                        double error)
 {
-    if (verdict == CONTINUE && node->limit > state->min_limit) {
+    if (verdict == ADAPT_CONTINUE && node->limit > state->min_limit) {
         state->search.tried_up |= node->limit < state->search.first.limit; /* nothing was lost with less */
         go_down(state, node, gain, error);
         return;
@@ -298,6 +261,30 @@ static bool latency_is_exogenous(const adapt_search_t *search, const adapt_node_
            node->exceedance.share > 0.7 * above->exceedance.share;
 }
 
+/* An arm that only makes something known better takes long, and the device may become another one
+ * meanwhile: then its batches leave what the first of them showed, or they contradict the curve. Returns
+ * true when the search began anew. */
+static bool device_changed(adapt_state_t *state, adapt_estimate_t rate)
+{
+    adapt_search_t *search = &state->search;
+    if (search->direction != ADAPT_REFINE && search->direction != ADAPT_ANCHOR)
+        return false;
+    state->base_limit = state->limit;
+    if (state->change.known)
+        return adapt_change_in_batches(state);
+    if (state->arm.closed < adapt_pace_batches(state, ADAPT_SEARCH_BATCHES_MIN))
+        return false;
+    adapt_curve_fit(search);
+    double expected = search->best - adapt_curve_deficit(search, state->limit);
+    double difference = rate.mean - expected;
+    if (fabs(difference) > ADAPT_CHANGE_ARM + ADAPT_Z_STRICT * rate.error + rate.spread) {
+        adapt_change_search(state, difference);
+        return true;
+    }
+    adapt_change_learn(state, rate);
+    return false;
+}
+
 void adapt_search_evaluate(adapt_state_t *state)
 {
     adapt_search_t *search = &state->search;
@@ -306,24 +293,26 @@ void adapt_search_evaluate(adapt_state_t *state)
         return;
 
     adapt_estimate_t rate = adapt_arm_rate(arm);
+    if (device_changed(state, rate))
+        return;
     adapt_share_estimate_t exceedance = adapt_arm_exceedance(arm);
     bool has_target = state->goal.target_ns > 0;
     bool violating = has_target && exceedance.share - ADAPT_Z * exceedance.error > state->goal.allowed;
-    verdict_t verdict = judge(state, rate, violating);
-    if (verdict == UNDECIDED)
+    adapt_verdict_t verdict = adapt_search_judge(state, rate, violating);
+    if (verdict == ADAPT_UNDECIDED)
         return;
 
     adapt_node_t node = {
         .limit = state->limit,
         .violating = has_target && (violating || exceedance.share - exceedance.error > state->goal.allowed),
-        .precise = is_precise(arm, rate.error),
+        .precise = adapt_search_is_precise(arm, rate.error),
         .rate = rate,
         .p99_ns = adapt_arm_percentile_ns(state),
         .exceedance = exceedance,
     };
     double gain = search->count > 0 ? rate.mean - search->anchor.rate.mean : 0;
     double error = search->count > 0 ? hypot(rate.error, search->anchor.rate.error) : 0;
-    add_node(search, node);
+    node = add_node(search, node);
     if (search->count == 1)
         search->first = search->anchor = node;
     if (latency_is_exogenous(search, &node)) {
@@ -340,6 +329,10 @@ void adapt_search_evaluate(adapt_state_t *state)
     }
     if (search->count >= ADAPT_NODES - 2 || search->direction == ADAPT_REFINE)
         choose(state);
+    else if (search->direction == ADAPT_ANCHOR)
+        after_anchor(state, &node);
+    else if (search->direction == ADAPT_UP && verdict == ADAPT_STOP && doubt_anchor(state, &node))
+        return;
     else if (search->direction == ADAPT_UP)
         after_up(state, &node, verdict, gain, error);
     else

@@ -8,13 +8,18 @@
  *   arm        batches, and the rate and exceedance estimated from them
  *   cost       what operations of different kinds and sizes cost the device
  *   search     doubling and halving until the limit is bracketed, then refining
- *   knee       cruise where throughput bounds the limit: paired probes above and below
+ *   judge      what an arm of the search came to
+ *   curve      the limits measured, and what is read from them
+ *   knee       cruise where throughput bounds the limit: probes above and below
+ *   paired     the evidence of probes
  *   target     cruise where the latency target bounds the limit: debt account, decrease, increase
+ *   look       far below or above, to see whether depth is what makes the latency
  *   pace       how long a batch must be on a device that serves in slices
+ *   ledger     what exceeded the target at which depth, for longer than an arm remembers
  *   change     notices that the device became another one
- *   exogenous  what is promised: the goal, and its suspension while the device's latency has
- * another cause journal    decisions with their figures adapt      the border: options, completions
- * in, limit and phase out
+ *   exogenous  what is promised: the goal, and its suspension while latency has another cause
+ *   journal    decisions with their figures
+ *   adapt      the border: options, completions in, limit and phase out
  */
 #ifndef ADAPT_STATE_H
 #define ADAPT_STATE_H
@@ -113,17 +118,19 @@ typedef struct adapt_node {
 
 #define ADAPT_NODES 24
 
-typedef enum adapt_direction { ADAPT_UP, ADAPT_DOWN, ADAPT_REFINE } adapt_direction_t;
+typedef enum adapt_direction { ADAPT_UP, ADAPT_DOWN, ADAPT_ANCHOR, ADAPT_REFINE } adapt_direction_t;
 
 typedef struct adapt_search {
     adapt_node_t nodes[ADAPT_NODES]; /* measured limits, ascending */
     int count;
-    adapt_node_t first;  /* where the search began */
-    adapt_node_t anchor; /* what the arm under measurement is compared with */
+    adapt_node_t first;   /* where the search began */
+    adapt_node_t anchor;  /* what the arm under measurement is compared with */
+    adapt_node_t doubted; /* what failed against an anchor that is being measured again */
     adapt_direction_t direction;
     int failures; /* doublings in a row that did not pay */
     bool tried_up, tried_down;
     bool restarted;
+    bool best_refined;
     int refinements;
     double best;       /* fitted ln rate of the best limit */
     double best_error; /* its standard error */
@@ -136,6 +143,7 @@ typedef enum adapt_probe {
     ADAPT_PROBE_UP,
     ADAPT_PROBE_DOWN,
     ADAPT_PROBE_WIDE,
+    ADAPT_PROBE_HIGH, /* far above a limit at the edge of the target, to see the same */
     ADAPT_PROBE_DEEP, /* far below, to see whether depth is what makes the latency */
 } adapt_probe_t;
 
@@ -145,26 +153,33 @@ typedef struct adapt_paired {
     double weight;
     double weight_squares;
     double weighted;
-    double variance; /* of a pair, smoothed */
+    double variance;   /* of a pair, smoothed */
+    double rise, fall; /* cumulative sums of surprises */
+    int64_t last_ns;
     int cycles;
 } adapt_paired_t;
 
 typedef struct adapt_knee {
     adapt_probe_t probe;   /* what the arm under measurement is */
-    adapt_estimate_t base; /* the base arm before the probe */
+    adapt_estimate_t last; /* the newest base arm */
+    adapt_estimate_t base; /* the base arms before the probe */
+    adapt_estimate_t run;  /* those since */
+    int64_t run_samples, probed_samples;
     adapt_estimate_t probed;
     adapt_probe_t probed_kind; /* the probe that awaits its second base arm */
     bool have_base;
     adapt_paired_t up, down;
-    int turn;          /* probes made */
-    int gap, gap_left; /* base arms between probes */
-    bool bold;         /* probes below go to half: a search that went too far shows at once */
-    bool repeat_up;    /* the last probe above was promising: look again at once */
-    int wide_gap;      /* completions between wide probes, in limits */
+    int turn;       /* probes made */
+    int gap;        /* completions between probes, in those of a probe */
+    bool bold;      /* probes below go to half: a search that went too far shows at once */
+    bool look_wide; /* the last probes above surprised: see at once what twice the limit brings */
+    bool repeat_up; /* the last probe above was promising: look again at once */
+    int wide_gap;   /* completions between wide probes, in limits */
     int64_t since_wide;
-    int step;               /* additive increase */
-    double deficit;         /* ln of the best throughput over that of the base limit */
-    double deficit_allowed; /* what it may be */
+    double noise, noise_weight; /* variance of base arms over what their batches say */
+    int step;                   /* additive increase */
+    double deficit;             /* ln of the best throughput over that of the base limit */
+    double deficit_allowed;     /* what it may be */
 } adapt_knee_t;
 
 /* ---- target */
@@ -179,13 +194,31 @@ typedef struct adapt_target {
     int paid_limit;     /* where increases were last seen to bring throughput, */
     double paid_rate;   /* and how much there was */
     int violated_limit; /* where the newest violation was */
+    int fell_from;      /* where the present decreases began; 0: none since an increase */
     double violated_share;
-    bool depth_matters; /* a deep probe showed it */
-    bool retrying;      /* the deep probe decides whether a suspended target is taken up */
+    bool depth_matters;      /* a deep probe showed it */
+    bool retrying;           /* the deep probe decides whether a suspended target is taken up */
+    int edge_arms, edge_gap; /* arms since depth last moved, and those between looks far above */
     /* latency while the application is the bottleneck */
     int64_t free_samples, free_over;
     int free_peak; /* operations in flight when it was violated, at most */
 } adapt_target_t;
+
+/* ---- ledger */
+
+#define ADAPT_LEDGER_PER_OCTAVE 3
+#define ADAPT_LEDGER_BINS 50 /* up to a limit of 80,000 */
+
+typedef struct adapt_account {
+    double samples, over, events;
+} adapt_account_t;
+
+typedef struct adapt_ledger {
+    adapt_account_t accounts[ADAPT_LEDGER_BINS];
+    adapt_account_t stay; /* at the base limit, since it moved */
+    int limit, bin;       /* the bin of the newest limit */
+    int64_t since;        /* completions since the last exceedance */
+} adapt_ledger_t;
 
 /* ---- change */
 
@@ -253,6 +286,7 @@ typedef struct __attribute__((may_alias)) adapt_state {
     adapt_search_t search;
     adapt_knee_t knee;
     adapt_target_t target;
+    adapt_ledger_t ledger;
     adapt_change_t change;
     adapt_pace_t pace;
     adapt_cost_t cost;
@@ -290,9 +324,15 @@ auraio_adapt_phase_t adapt_phase(const adapt_state_t *state);
 /* Set the limit and start an arm at it. */
 void adapt_start_arm(adapt_state_t *state, int limit, int batch_size);
 
+/* judge.c: what an arm came to. */
+typedef enum adapt_verdict { ADAPT_UNDECIDED, ADAPT_CONTINUE, ADAPT_STOP } adapt_verdict_t;
+bool adapt_search_is_precise(const adapt_arm_t *arm, double error);
+adapt_verdict_t adapt_search_judge(const adapt_state_t *state, adapt_estimate_t rate, bool violating);
+
 void adapt_search_begin(adapt_state_t *state, int from);
 void adapt_search_evaluate(adapt_state_t *state);
 void adapt_curve_bound(adapt_search_t *search, double bound);
+double adapt_curve_elasticity(const adapt_search_t *search, int limit);
 double adapt_curve_deficit(const adapt_search_t *search, int limit);
 void adapt_search_begin_down(adapt_state_t *state, int from);
 double adapt_curve_knee(const adapt_search_t *search, double knee_share, double *ret_lowest);
@@ -308,15 +348,35 @@ void adapt_cruise_move(adapt_state_t *state, int limit);
 void adapt_cruise_evaluate(adapt_state_t *state);
 void adapt_increase(adapt_state_t *state, int highest, auraio_adapt_cause_t cause);
 
+/* paired.c */
+double adapt_paired_mean(const adapt_paired_t *paired);
+double adapt_paired_error(const adapt_paired_t *paired);
+bool adapt_pair(adapt_paired_t *paired, double difference, double variance, int64_t now_ns);
+void adapt_run_add(adapt_knee_t *knee, adapt_estimate_t rate, int64_t samples);
+void adapt_noise_learn(adapt_knee_t *knee, adapt_estimate_t arm);
+double adapt_noise(const adapt_knee_t *knee);
+
 void adapt_target_begin(adapt_state_t *state);
-void adapt_target_probe_deep(adapt_state_t *state, int from, double share);
+void adapt_target_lower(adapt_state_t *state, int old_limit, double factor, double share,
+                        auraio_adapt_cause_t cause);
+bool adapt_target_may_look_high(adapt_state_t *state, int highest);
+void adapt_target_probe_high(adapt_state_t *state, int highest);
+void adapt_target_probe_deep(adapt_state_t *state, double share);
 void adapt_target_judge_deep(adapt_state_t *state);
 void adapt_target_count(adapt_state_t *state, int64_t samples, int64_t over);
+void adapt_target_judge_high(adapt_state_t *state);
 bool adapt_target_violated(adapt_state_t *state);
 void adapt_target_cruise(adapt_state_t *state, adapt_estimate_t rate, double p99_ns, double share);
 bool adapt_target_leave(adapt_state_t *state, double p99_ns, double share);
 double adapt_target_debt_cap(const adapt_state_t *state);
 bool adapt_target_free_batch(adapt_state_t *state);
+
+void adapt_ledger_forget(adapt_state_t *state);
+void adapt_ledger_move(adapt_state_t *state);
+bool adapt_ledger_is_kept(const adapt_state_t *state);
+void adapt_ledger_count(adapt_state_t *state, int64_t samples, int64_t over);
+bool adapt_ledger_share(const adapt_state_t *state, int limit, adapt_share_estimate_t *ret_share);
+bool adapt_ledger_is_flat(const adapt_state_t *state, int limit);
 
 void adapt_change_forget(adapt_state_t *state);
 bool adapt_change_in_batches(adapt_state_t *state);

@@ -20,7 +20,7 @@ double adapt_target_debt_cap(const adapt_state_t *state)
 
 void adapt_target_begin(adapt_state_t *state)
 {
-    state->target = (adapt_target_t){.hold_length = 1};
+    state->target = (adapt_target_t){.hold_length = 1, .edge_gap = ADAPT_EDGE_GAP};
 }
 
 /* Completions, whether they are evidence of throughput or not. What probes and older limits make is
@@ -31,6 +31,8 @@ void adapt_target_count(adapt_state_t *state, int64_t samples, int64_t over)
     double cap = adapt_target_debt_cap(state);
     double owed = (double)over - ADAPT_BUDGET * state->goal.allowed * (double)samples;
     bool of_base = state->limit == state->base_limit && state->settle_left == 0;
+    if (state->settle_left == 0)
+        adapt_ledger_count(state, samples, over);
     target->debt += owed;
     if (!of_base)
         target->debt_mark += owed;
@@ -40,11 +42,15 @@ void adapt_target_count(adapt_state_t *state, int64_t samples, int64_t over)
         target->debt_mark = adapt_max(target->debt, 0);
 }
 
-/* What is owed so far was acted upon. */
-static void mark_debt(adapt_state_t *state)
+/* What is owed so far was acted upon: it is to be repaid, but asks for nothing more. Of a large violation,
+ * which was another limit's, half is forgiven. */
+static void mark_debt(adapt_state_t *state, double share)
 {
     adapt_target_t *target = &state->target;
-    target->debt = adapt_min(target->debt, ADAPT_DEBT_LEFT * adapt_target_debt_cap(state));
+    double most = adapt_target_debt_cap(state);
+    if (share > ADAPT_VIOLATION_LARGE * state->goal.allowed)
+        most *= ADAPT_DEBT_LEFT;
+    target->debt = adapt_min(target->debt, most);
     target->debt_mark = adapt_max(target->debt, 0);
 }
 
@@ -57,14 +63,16 @@ static void hold_below(adapt_target_t *target, int violating_limit)
 }
 
 /* Set the base limit to `factor` of `old_limit`. */
-static void lower(adapt_state_t *state, int old_limit, double factor, double share,
-                  auraio_adapt_cause_t cause)
+void adapt_target_lower(adapt_state_t *state, int old_limit, double factor, double share,
+                        auraio_adapt_cause_t cause)
 {
     adapt_target_t *target = &state->target;
     assert(factor > 0 && factor < 1);
     if (target->violated_limit < old_limit)
         target->violated_limit = old_limit;
-    int limit = (int)(old_limit * factor + 0.5);
+    if (target->fell_from < old_limit)
+        target->fell_from = old_limit;
+    int limit = (int)ceil(old_limit * factor);
     if (target->good_limit < old_limit && limit < target->good_limit)
         limit = target->good_limit;
     else if (target->good_limit >= old_limit)
@@ -75,53 +83,10 @@ static void lower(adapt_state_t *state, int old_limit, double factor, double sha
      * to be repeated soon. */
     if (share > ADAPT_VIOLATION_LARGE * state->goal.allowed)
         hold_below(target, old_limit);
-    mark_debt(state);
     state->knee.step = 1;
     state->mode = ADAPT_AT_TARGET;
     adapt_cruise_move(state, limit);
-}
-
-/* Look far below `from`, where `share` of the completions exceed the target, to see whether depth
- * is what makes the latency. */
-void adapt_target_probe_deep(adapt_state_t *state, int from, double share)
-{
-    state->target.violated_limit = from;
-    state->target.violated_share =
-        share < ADAPT_VIOLATION_LARGE * state->goal.allowed ? state->goal.allowed : share;
-    state->knee.probe = ADAPT_PROBE_DEEP;
-    int limit = adapt_clamp_limit(state, from / ADAPT_DEEP_DIVISOR);
-    adapt_start_arm(state, limit, adapt_batch_size_for(limit));
-}
-
-/* The deep probe, after each batch. */
-void adapt_target_judge_deep(adapt_state_t *state)
-{
-    adapt_target_t *target = &state->target;
-    const adapt_arm_t *arm = &state->arm;
-    int from = target->violated_limit;
-    bool is_slow = arm->last_ns - arm->begin_ns > ADAPT_DEEP_NS;
-    if ((double)arm->samples * target->violated_share < ADAPT_DEEP_EXPECTED && !is_slow)
-        return;
-
-    double share = (double)arm->over / (double)arm->samples;
-    state->knee.probe = ADAPT_PROBE_NONE;
-    if (is_slow || share < ADAPT_DEEP_SHARE * target->violated_share) {
-        target->depth_matters = true;
-        if (target->retrying)
-            adapt_search_begin(state, state->limit);
-        else
-            lower(state, state->base_limit, ADAPT_CUT_DEBT, target->violated_share,
-                  AURAIO_ADAPT_CAUSE_VIOLATION);
-        return;
-    }
-    adapt_goal_loosen(state, share, from);
-    if (state->goal.level == 2) {
-        adapt_search_begin(state, from);
-        return;
-    }
-    adapt_target_begin(state);
-    state->mode = ADAPT_AT_TARGET;
-    adapt_cruise_move(state, from);
+    mark_debt(state, share);
 }
 
 /* Whether to doubt that less depth helps: still violating at half of where it began, or at the
@@ -131,7 +96,25 @@ static bool is_doubtful(const adapt_state_t *state, int limit)
     const adapt_target_t *target = &state->target;
     if (limit <= state->min_limit)
         return true;
-    return !target->depth_matters && target->violated_limit >= 2 * limit;
+    return !target->depth_matters && target->fell_from >= 2 * limit;
+}
+
+/* Depth does not make what exceeds the target: less of it would help nobody. What the promise allows in
+ * the long run is forgiven; else it is loosened. */
+static void forgive(adapt_state_t *state, adapt_share_estimate_t long_run)
+{
+    bool broken = long_run.share - ADAPT_Z * long_run.error > state->goal.allowed;
+    if (broken) {
+        adapt_goal_loosen(state, long_run.share, 0);
+        adapt_target_begin(state);
+    }
+    if (state->goal.level == 2) {
+        adapt_search_begin(state, state->base_limit);
+        return;
+    }
+    state->target.debt = state->target.debt_mark = 0;
+    state->mode = ADAPT_AT_TARGET;
+    adapt_cruise_move(state, state->base_limit);
 }
 
 /* A violation at `old_limit`, which is the base limit, or what of it was used: decrease, or find
@@ -139,13 +122,20 @@ static bool is_doubtful(const adapt_state_t *state, int limit)
 static void decrease(adapt_state_t *state, int old_limit, double factor, adapt_share_estimate_t exceedance,
                      auraio_adapt_cause_t cause)
 {
-    if (!is_doubtful(state, old_limit)) {
-        lower(state, old_limit, factor, exceedance.share, cause);
+    /* An arm that was ended because it was bad says more than is true: the ledger knows better. */
+    adapt_share_estimate_t long_run = exceedance;
+    bool is_known = adapt_ledger_share(state, old_limit, &long_run);
+    if (is_known && adapt_ledger_is_flat(state, old_limit)) {
+        forgive(state, long_run);
         return;
     }
-    double share = adapt_max(exceedance.share, state->goal.allowed);
+    if (!is_doubtful(state, old_limit)) {
+        adapt_target_lower(state, old_limit, factor, exceedance.share, cause);
+        return;
+    }
+    double share = adapt_max(long_run.share, state->goal.allowed);
     if (old_limit > state->min_limit) {
-        adapt_target_probe_deep(state, state->target.violated_limit, share);
+        adapt_target_probe_deep(state, share);
         return;
     }
     adapt_goal_loosen(state, share, 0);
@@ -160,6 +150,18 @@ static bool probe_violated(adapt_state_t *state, adapt_share_estimate_t exceedan
     state->knee.probed_kind = ADAPT_PROBE_NONE;
     state->knee.probe = ADAPT_PROBE_NONE;
     adapt_start_arm(state, state->base_limit, adapt_batch_size_for(state->base_limit));
+    return true;
+}
+
+/* A debt is a run of bad luck when the ledger, which remembers longer, says that the promise is kept: half
+ * of it is forgiven. */
+static bool is_kept_in_the_long_run(adapt_state_t *state)
+{
+    adapt_target_t *target = &state->target;
+    if (!adapt_ledger_is_kept(state))
+        return false;
+    target->debt = adapt_min(target->debt, ADAPT_DEBT_LEFT * adapt_target_debt_cap(state));
+    target->debt_mark = adapt_min(target->debt_mark, target->debt);
     return true;
 }
 
@@ -180,6 +182,8 @@ bool adapt_target_violated(adapt_state_t *state)
         return true;
     }
     if (arm->count >= 2 && state->target.debt - state->target.debt_mark > adapt_target_debt_cap(state)) {
+        if (is_kept_in_the_long_run(state))
+            return false;
         decrease(state, state->base_limit, ADAPT_CUT_DEBT, exceedance, AURAIO_ADAPT_CAUSE_DEBT);
         return true;
     }
@@ -266,6 +270,10 @@ void adapt_target_cruise(adapt_state_t *state, adapt_estimate_t rate, double p99
         target->good_limit = base;
     int highest = target->ceiling > 0 ? (int)(target->ceiling * ADAPT_CEILING) : state->max_limit;
     bool calm = share < ADAPT_CALM * goal->allowed && target->debt <= -ADAPT_CALM_DEBT * cap;
+    if (!calm && adapt_target_may_look_high(state, highest)) {
+        adapt_target_probe_high(state, highest);
+        return;
+    }
     if (!calm || base >= highest) {
         adapt_start_arm(state, base, adapt_batch_size_for(base));
         return;
@@ -283,5 +291,7 @@ void adapt_target_cruise(adapt_state_t *state, adapt_estimate_t rate, double p99
         state->knee.step = base / 4;
     if (base >= target->violated_limit)
         target->violated_limit = 0;
+    if (base >= target->fell_from)
+        target->fell_from = 0;
     adapt_increase(state, highest, AURAIO_ADAPT_CAUSE_HEADROOM);
 }

@@ -68,6 +68,8 @@
 #define ADAPT_Z 1.64
 /* Two-sided 95 %: to give up. */
 #define ADAPT_Z_STRICT 2.0
+/* In doubt a doubling paid: one too many costs a moment of latency, one too few the throughput. */
+#define ADAPT_Z_DOUBT 0.5
 /* For probes, which repeat: the evidence adds up over cycles. */
 #define ADAPT_Z_PROBE 1.5
 /* To take less depth: what is lost by mistake the probes above give back. */
@@ -91,13 +93,13 @@
  * less: -ln 0.95; with a target -ln 0.98. */
 #define ADAPT_DEFICIT 0.0513
 /* The same with a target. */
-#define ADAPT_DEFICIT_TARGET 0.0202
+#define ADAPT_DEFICIT_TARGET 0.0152
 /* Nodes that fall with depth by less than this many errors are noise around a plateau: they are
  * pooled. */
 #define ADAPT_POOL_Z 3.5
 /* Where an arm takes longer than this, the first doubling that fails ends the way up; wide probes
  * look beyond it later. */
-#define ADAPT_PLATEAU_NS INT64_C(500000000)
+#define ADAPT_PLATEAU_NS INT64_C(1500000000)
 /* Batches before a doubling may be called failed, and at most. */
 #define ADAPT_SEARCH_BATCHES_MIN 12
 /* More do not help: what they cannot tell apart is the same. */
@@ -113,6 +115,8 @@
 #define ADAPT_TAIL_SAMPLES 400
 /* ... but an arm whose slowest completion took less than this share of the target needn't wait for
  * its tail. */
+/* On the way up a share over the target of so much is worth waiting for. */
+#define ADAPT_TAIL_DOUBT 0.02
 #define ADAPT_TAIL_FAR 0.6
 /* ... which is looked at with every so many batches. */
 #define ADAPT_FAR_BATCHES 4
@@ -121,6 +125,10 @@
 #define ADAPT_SEARCH_ERROR 0.012
 /* The time after which a slow device's arm is as good as it gets. */
 #define ADAPT_SEARCH_NS INT64_C(100000000)
+/* ... with so many completions, for fewer tell little, */
+#define ADAPT_SEARCH_SAMPLES 1000
+/* or after this time whatever it holds. */
+#define ADAPT_SEARCH_NS_MAX INT64_C(1000000000)
 /* ... but not in less time than this: other users of the device come and go in milliseconds. */
 #define ADAPT_SEARCH_NS_MIN INT64_C(20000000)
 /* Three errors above what is wanted are believed after a neighbour's burst. */
@@ -131,6 +139,14 @@
 #define ADAPT_REFINE_ERROR 0.006
 /* ... or for this time. */
 #define ADAPT_REFINE_NS INT64_C(250000000)
+/* ... with so many completions, */
+#define ADAPT_REFINE_SAMPLES 6000
+/* or after this time whatever it holds. */
+#define ADAPT_REFINE_NS_MAX INT64_C(3000000000)
+/* How well the best throughput must be known, which decides where the knee is. */
+#define ADAPT_BEST_ERROR 0.008
+/* It is measured at the least limit within this of it. */
+#define ADAPT_BEST_NEAR 0.02
 /* The knee is known when its bounds are within this factor. */
 #define ADAPT_REFINE_RATIO 1.15
 /* Each halves the bounds' distance; four reduce a doubling to 5 %. */
@@ -154,16 +170,25 @@
 #define ADAPT_PROBE_DOWN_DIVISOR 5
 /* Until it is known that less loses: halving shows at once that a search went too far. */
 #define ADAPT_PROBE_BOLD_DIVISOR 2
-/* Evidence of probes fades: about ten cycles count. */
+/* Evidence of probes fades with time: what is older than this counts little ... */
+#define ADAPT_PROBE_MEMORY_NS 5e9
+/* ... but at least ten cycles count, where they come slowly, */
 #define ADAPT_PROBE_DECAY 0.9
+/* and at most some sixty-six, where they come quickly. */
+#define ADAPT_PROBE_DECAY_SLOW 0.985
+/* Probes that deviate from those before them add up (Page 1954), less this slack, in errors of one: ... */
+#define ADAPT_SURPRISE_SLACK 0.8
+/* ... at this sum the evidence is another device's and is forgotten. By chance once in some 2,000
+ * probes. */
+#define ADAPT_SURPRISE 5.0
 /* Base arms between probes once nothing moves: probes then take under 6 % of the time. */
 #define ADAPT_PROBE_GAP_MAX 16
 /* Probes this rare are what the phase calls converged. */
 #define ADAPT_CONVERGED_GAP 8
-/* A wide probe takes some 8 limits of completions, at twice the latency: less than one in a
+/* A wide probe takes some 17 limits of completions, at twice the latency: less than one in two
  * hundred, or it would make the p99. */
-#define ADAPT_WIDE_GAP 1200
-/* While they find nothing they become rarer: four doublings. */
+#define ADAPT_WIDE_GAP 4000
+/* While they find nothing they become rarer. */
 #define ADAPT_WIDE_GAP_MAX 20000
 /* A quarter more depth that gains this share of what may be missing: the rest lies beyond it. */
 #define ADAPT_GAIN_SHARE 0.5
@@ -172,9 +197,21 @@
 #define ADAPT_GAIN_BEYOND 3.0
 /* That rule's own error, in ln: curves differ. */
 #define ADAPT_GAIN_BEYOND_ERROR 0.03
+/* The errors that batches tell count as much as those of four pairs of base arms that follow each
+ * other, ... */
+#define ADAPT_NOISE_PRIOR 4.0
+/* ... of which this many are remembered. */
+#define ADAPT_NOISE_ARMS 16.0
+/* Errors are never believed to be less than a fifth of what batches tell, */
+#define ADAPT_NOISE_MIN 0.04
+/* nor more than twice as large: a device that drifts faster is none to be measured. */
+#define ADAPT_NOISE_MAX 4.0
+/* Where arms are long, a wide probe may be one completion in this many. */
+#define ADAPT_WIDE_SHARE 150
 /* Batches of a base or probe arm: three trimmed means' worth. */
 #define ADAPT_KNEE_BATCHES 12
-/* An arm goes on until it is known this well, or for ADAPT_SEARCH_NS. */
+/* Until it is settled that less depth loses, a probe goes on until it is known this well, or for
+ * ADAPT_SEARCH_NS. */
 #define ADAPT_KNEE_ERROR 0.015
 /* While it isn't settled whether less depth would do, probes stay this frequent. */
 #define ADAPT_PROBE_GAP_UNSETTLED 2
@@ -187,11 +224,15 @@
 /* Share of the allowed exceedance aimed for: what is left pays for probes and for the next
  * disturbance. */
 #define ADAPT_BUDGET 0.75
+/* A debt is bad luck where so many exceedances were expected since the limit last moved ... */
+#define ADAPT_KEPT_EXPECTED 50.0
+/* ... and no more than this share of them was seen. */
+#define ADAPT_KEPT 0.92
 /* Exceedances of a lightly loaded device come in bursts: the binomial error times this. */
 #define ADAPT_FREE_CLUSTER 2.0
 /* Debt is remembered up to this many caps. */
 #define ADAPT_DEBT_MAX 2.0
-/* ... and after a decrease up to this share of one: then the limit is another. */
+/* Of a large violation no more than this share of one cap is to be repaid: it was another limit's. */
 #define ADAPT_DEBT_LEFT 0.5
 /* A small violation is asked after with every batch, for ever: three sigma. What it misses the debt
  * account sees. */
@@ -275,12 +316,36 @@
 
 /* ---- exogenous latency */
 
-/* A deep probe goes down to an eighth: whatever depth does to latency shows there. It lasts until
- * that many exceedances would have been seen if nothing changed, and sees a difference when there
- * are fewer than 0.7 of them. */
-#define ADAPT_DEEP_DIVISOR 8
-/* Exceedances expected in a deep probe: 20 +- 4.5. */
+/* Completions a bin of the ledger holds before they are halved: 400 exceedances at 1 %. */
+#define ADAPT_LEDGER_SAMPLES 40000.0
+/* Events that let a bin speak: they tell 1 % from 2 %. */
+#define ADAPT_LEDGER_EVENTS 8.0
+/* Depth does not make what exceeds the target where three fifths of it and less show this share of
+ * it. */
+#define ADAPT_LEDGER_FLAT 0.75
+/* A look above the edge goes so far: were depth the cause, a third more would show in a few hundred
+ * completions, and harm little. */
+#define ADAPT_HIGH_FACTOR 1.3
+/* It ends when so many exceedances would have been seen if nothing changed, ... */
+#define ADAPT_HIGH_EXPECTED 12.0
+/* ... or at so many ... */
+#define ADAPT_HIGH_OVER 8
+/* ... that are this many times what was expected. */
+#define ADAPT_HIGH_WORSE 2.5
+/* It is taken when there are no more than this many times what was expected ... */
+#define ADAPT_HIGH_SAME 1.4
+/* ... and throughput grows at least with the root of the limit. */
+#define ADAPT_HIGH_ELASTICITY 0.5
+/* Arms at the edge before a look above it, which doubles while they are in vain ... */
+#define ADAPT_EDGE_GAP 4
+/* ... up to this many. */
+#define ADAPT_EDGE_GAP_MAX 64
+/* A deep probe goes down to a quarter: whatever depth does to latency shows there. */
+#define ADAPT_DEEP_DIVISOR 4
+/* It lasts until so many exceedances would have been seen if nothing changed, 20 +- 4.5, ... */
 #define ADAPT_DEEP_EXPECTED 20.0
+/* ... and where that does not tell whether the target can be kept, until so many were allowed. */
+#define ADAPT_DEEP_EXPECTED_MAX 100.0
 /* Fewer than 14 of 20: depth matters. */
 #define ADAPT_DEEP_SHARE 0.7
 /* A device too slow to show it in this time is taken to obey depth, as most do. */
@@ -290,7 +355,7 @@
 /* The loosest promise worth keeping: nine in ten. */
 #define ADAPT_ALLOWED_LOOSE 0.10
 /* Where depth does not help, this many times what exceeds anyway is bounded. */
-#define ADAPT_LOOSEN_FACTOR 1.5
+#define ADAPT_LOOSEN_FACTOR 1.2
 /* With the target suspended, depth is taken where a doubling brings 19 %. */
 #define ADAPT_ELASTICITY_SUSPENDED 0.25
 /* A neighbour's job or a compaction lasts seconds: ask again after this, */

@@ -16,6 +16,8 @@
 typedef struct device {
     int servers;
     double service_ns;
+    double hiccup_share; /* of the operations that are reported hiccup_ns later than they completed */
+    int64_t hiccup_ns;
     uint64_t random;
     int64_t now_ns;
     int64_t free_at_ns[DEVICE_SERVERS_MAX];
@@ -79,6 +81,8 @@ static inline int64_t device_step(device_t *device, auraio_adapt_t *adapt)
         .size_bytes = 4096,
         .flags = AURAIO_ADAPT_BOUND,
     };
+    if (device->hiccup_share > 0 && device_uniform(device) < device->hiccup_share)
+        sample.latency_ns += device->hiccup_ns;
     device->in_flight--;
     device->completed++;
     device->dispatched_ns[first] = device->dispatched_ns[device->in_flight];

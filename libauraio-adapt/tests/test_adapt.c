@@ -76,10 +76,38 @@ Test(adapt, follows_a_device_that_loses_and_regains_servers)
     device.servers = 8;
     device_run(&device, &adapt, 20000);
     cr_assert_geq(count_of(&adapt, AURAIO_ADAPT_CAUSE_CAPACITY_DOWN), 1);
+    device_run(&device, &adapt, 100000);
     cr_assert_leq(auraio_adapt_base_limit(&adapt), 16);
     device.servers = 32;
-    device_run(&device, &adapt, 60000);
+    device_run(&device, &adapt, 100000);
     cr_assert_geq(auraio_adapt_base_limit(&adapt), 28);
+}
+
+Test(adapt, begins_a_search_anew_when_the_device_changes_under_it)
+{
+    for (int completions = 2000; completions <= 26000; completions += 3000) {
+        device_t device;
+        device_init(&device, 32, 100 * US, 11);
+        auraio_adapt_t adapt = drive_controller(0, 1, 256);
+        device_run(&device, &adapt, completions);
+        device.servers = 6;
+        device_run(&device, &adapt, 150000);
+        int base = auraio_adapt_base_limit(&adapt);
+        cr_assert(base >= 5 && base <= 14, "changed after %d completions: limit %d", completions, base);
+    }
+}
+
+/* Nine in a thousand operations take longer than the target whatever the depth, so a queue has hardly any
+ * exceedances left to make. */
+Test(adapt, takes_the_depth_that_throughput_needs_when_latency_has_another_cause)
+{
+    device_t device;
+    device_init(&device, 32, 100 * US, 12);
+    device.hiccup_share = 0.009;
+    device.hiccup_ns = 20000 * US;
+    auraio_adapt_t adapt = drive_controller(5000 * US, 1, 256);
+    device_run(&device, &adapt, 300000);
+    cr_assert_geq(auraio_adapt_base_limit(&adapt), 24);
 }
 
 /* Completions at a steady rate that the application, not the limit, sets. */

@@ -20,8 +20,9 @@
 #define BODY(median, spread) .shape = AURAIO_SIM_LOGNORMAL, .median_ns = median, .sigma = spread
 
 /* A drive of flash, and most of what happens to one. */
-#define FLASH(label, text)                                                                                   \
-    .name = label, .summary = text, .servers = 32, .read = FLASH_READ, .max_limit = 1024, .reach_ns = 50 * MS
+#define FLASH_UP_TO(limit, label, text)                                                                      \
+    .name = label, .summary = text, .servers = 32, .read = FLASH_READ, .max_limit = limit, .reach_ns = 50 * MS
+#define FLASH(label, text) FLASH_UP_TO(1024, label, text)
 
 /* The disk this project was built on: 4K random O_DIRECT reads, depth, IOPS, p99. */
 #define MEASURED                                                                                             \
@@ -62,7 +63,7 @@ static const auraio_sim_model_t models[] = {
         .disk_patience_ns = 500 * MS,
         ALWAYS_SMALL_READS,
         .max_limit = 128,
-        .duration_ns = 120 * SEC,
+        .duration_ns = 240 * SEC,
         .targets_ns = {250 * MS, 400 * MS},
         .reach_ns = 3 * SEC,
     },
@@ -180,7 +181,7 @@ static const auraio_sim_model_t models[] = {
         .targets_ns = {600 * US},
     },
     {
-        FLASH("late", "an application that comes 5 ms late, twenty times a second"),
+        FLASH_UP_TO(256, "late", "an application that comes 5 ms late, twenty times a second"),
         .reap_ns = 10 * US,
         .stall_every_ns = 50 * MS,
         .stall_ns = 5 * MS,
