@@ -236,16 +236,9 @@ static void take_over_foreign(struct ring_group *group)
     }
 }
 
-void ring_group_destroy(struct ring_group *group)
+void ring_group_settle(struct ring_group *group)
 {
-    if (!group)
-        return;
-    if (!fork_is_own(group->identity)) {
-        local_group_gone(group);
-        group_free(group, true);
-        return;
-    }
-    assert(!ring_group_in_callback(group));
+    assert(fork_is_own(group->identity) && !ring_group_in_callback(group));
     ring_group_shut_down(group);
     local_group_gone(group);
     take_over_foreign(group);
@@ -257,6 +250,18 @@ void ring_group_destroy(struct ring_group *group)
         while (ring_group_pending(group) > 0 && (left_ns = until_ns - system_now_ns()) > 0)
             (void)ring_group_wait(group, left_ns, NULL);
     }
+}
+
+void ring_group_destroy(struct ring_group *group)
+{
+    if (!group)
+        return;
+    if (!fork_is_own(group->identity)) {
+        local_group_gone(group);
+        group_free(group, true);
+        return;
+    }
+    ring_group_settle(group);
     group_free(group, false);
 }
 

@@ -46,6 +46,13 @@
 extern "C" {
 #endif
 
+/* With external linkage in C++, so that inline functions and modules of others may call it. */
+#ifdef __cplusplus
+#define AURAIO_INLINE inline
+#else
+#define AURAIO_INLINE static inline
+#endif
+
 #if defined(__GNUC__)
 #define AURAIO_API __attribute__((visibility("default")))
 #define AURAIO_MUST_USE __attribute__((warn_unused_result))
@@ -195,6 +202,16 @@ AURAIO_API AURAIO_MUST_USE auraio_engine_t *auraio_create_with_options(const aur
  */
 AURAIO_API void auraio_destroy(auraio_engine_t *engine);
 
+/**
+ * The first half of auraio_destroy(): refuse new submissions, cancel what may wait for ever, let the rest
+ * finish, run every callback. Buffers of the pool stay valid and can be given back until auraio_destroy(),
+ * which then has nothing to wait for. From a callback it refuses submissions at once, and the rest is done
+ * when the outermost poll, wait, run or drain returns.
+ *
+ * @param engine  NULL, an engine shut down before, and one inherited by fork are a no-op.
+ */
+AURAIO_API void auraio_shutdown(auraio_engine_t *engine);
+
 /** What went wrong in the calling thread's last failed call, as a sentence; "" when nothing did. Valid until
  * its next failure. */
 AURAIO_API const char *auraio_last_error(void);
@@ -220,7 +237,7 @@ typedef struct auraio_buf {
 } auraio_buf_t;
 
 /** Plain memory. */
-static inline auraio_buf_t auraio_buf(void *ptr)
+AURAIO_INLINE auraio_buf_t auraio_buf(void *ptr)
 {
     auraio_buf_t buf;
     buf.type = AURAIO_BUF_UNREGISTERED;
@@ -231,7 +248,7 @@ static inline auraio_buf_t auraio_buf(void *ptr)
 
 /** Byte @p offset of registered buffer @p index. A negative index gives a NULL plain buffer, which submission
  * refuses. */
-static inline auraio_buf_t auraio_buf_fixed(int index, size_t offset)
+AURAIO_INLINE auraio_buf_t auraio_buf_fixed(int index, size_t offset)
 {
     auraio_buf_t buf;
     if (index < 0)
@@ -243,7 +260,7 @@ static inline auraio_buf_t auraio_buf_fixed(int index, size_t offset)
 }
 
 /** The start of registered buffer @p index. */
-static inline auraio_buf_t auraio_buf_fixed_idx(int index)
+AURAIO_INLINE auraio_buf_t auraio_buf_fixed_idx(int index)
 {
     return auraio_buf_fixed(index, 0);
 }
@@ -377,7 +394,7 @@ typedef struct auraio_op {
 } auraio_op_t;
 
 /** A descriptor of @p opcode with everything else zero. */
-static inline auraio_op_t auraio_op(auraio_opcode_t opcode)
+AURAIO_INLINE auraio_op_t auraio_op(auraio_opcode_t opcode)
 {
     auraio_op_t op;
     memset(&op, 0, sizeof(op));
@@ -534,12 +551,32 @@ AURAIO_API int auraio_poll(auraio_engine_t *engine);
  */
 AURAIO_API int auraio_wait(auraio_engine_t *engine, int timeout_ms);
 
+/**
+ * auraio_wait() for a thread that has more to wait for than operations: it sleeps while nothing is pending,
+ * too, and returns when auraio_wake() was called since auraio_wake_count() gave @p wake_count. So no wake is
+ * lost: read the count, look at what else there is to do, then wait.
+ *
+ * @return how many operations completed; 0: woken, or timed out; -1: EINVAL, EPERM.
+ */
+AURAIO_API int auraio_wait_wake(auraio_engine_t *engine, int timeout_ms, uint64_t wake_count);
+
+/** How often threads were woken so far; 0 for NULL. */
+AURAIO_API uint64_t auraio_wake_count(const auraio_engine_t *engine);
+
+/** Make every thread that is in auraio_wait_wake() return. */
+AURAIO_API void auraio_wake(auraio_engine_t *engine);
+
 /** Complete operations until auraio_stop(), then finish what is pending and return. Sleeps when idle. */
 AURAIO_API void auraio_run(auraio_engine_t *engine);
 
 /** Make auraio_run() return. A stop before run makes the next run finish what is pending and return.
  * Callbacks may call it. */
 AURAIO_API void auraio_stop(auraio_engine_t *engine);
+
+/** Whether auraio_stop() was called and no auraio_run() has returned for it yet; for loops that take its
+ * place.
+ */
+AURAIO_API bool auraio_stop_asked(const auraio_engine_t *engine);
 
 /**
  * Complete operations until nothing is pending and every callback has returned. With

@@ -128,8 +128,9 @@ void auraio_destroy(auraio_engine_t *engine)
         engine_free(engine);
         return;
     }
-    if (atomic_exchange(&engine->shut_down, true))
+    if (atomic_exchange(&engine->destroyed, true))
         return; /* from a callback that runs because of the destroy under way */
+    atomic_store(&engine->shut_down, true);
     ring_group_shut_down(engine->group);
     if (ring_group_in_callback(engine->group))
         engine->destroy_when_unwound = true;
@@ -137,8 +138,25 @@ void auraio_destroy(auraio_engine_t *engine)
         engine_free(engine);
 }
 
+void auraio_shutdown(auraio_engine_t *engine)
+{
+    if (!engine || !engine_is_own(engine) || atomic_exchange(&engine->shut_down, true))
+        return;
+    ring_group_shut_down(engine->group);
+    engine->settle_when_unwound = true;
+    engine_unwind(engine);
+}
+
 void engine_unwind(auraio_engine_t *engine)
 {
-    if (engine->destroy_when_unwound && !ring_group_in_callback(engine->group))
+    if (!engine->settle_when_unwound && !engine->destroy_when_unwound)
+        return;
+    if (ring_group_in_callback(engine->group))
+        return;
+    if (engine->settle_when_unwound && !engine->destroy_when_unwound) {
+        engine->settle_when_unwound = false;
+        ring_group_settle(engine->group); /* whose callbacks may ask for more */
+    }
+    if (engine->destroy_when_unwound)
         engine_free(engine);
 }

@@ -24,8 +24,10 @@ struct auraio_engine {
     _Atomic(struct meter *) meters[ENGINE_RINGS_MAX]; /* of rings that have completed something */
     _Atomic int runners;                              /* threads in auraio_run() */
     _Atomic bool stop_asked;
-    _Atomic bool shut_down;    /* auraio_destroy() was called */
-    bool destroy_when_unwound; /* ... from a callback */
+    _Atomic bool shut_down;    /* auraio_shutdown() or auraio_destroy() was called */
+    _Atomic bool destroyed;    /* auraio_destroy() was */
+    bool settle_when_unwound;  /* auraio_shutdown() was called from a callback */
+    bool destroy_when_unwound; /* auraio_destroy() was */
 };
 
 /*
@@ -62,8 +64,8 @@ void engine_log(const auraio_engine_t *engine, auraio_log_level_t level, const c
 void meter_observe(void *context, int ring, const struct ring_sample *samples, int count, int64_t now_ns);
 void meter_free_all(auraio_engine_t *engine);
 
-/* Called when a public call that drove completions returns: destroys the engine if a callback asked for it.
- */
+/* Called when a public call that drove completions returns: shuts the engine down or destroys it if a
+ * callback asked for that. */
 void engine_unwind(auraio_engine_t *engine);
 
 _Static_assert(sizeof(auraio_options_t) == AURAIO_OPTIONS_SIZE_0_1,

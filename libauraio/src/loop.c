@@ -56,6 +56,26 @@ static void run_until_stopped(auraio_engine_t *engine)
     }
 }
 
+uint64_t auraio_wake_count(const auraio_engine_t *engine)
+{
+    return check(engine) < 0 ? 0 : ring_group_wakes(engine->group);
+}
+
+void auraio_wake(auraio_engine_t *engine)
+{
+    if (check(engine) == 0)
+        ring_group_wake(engine->group);
+}
+
+int auraio_wait_wake(auraio_engine_t *engine, int timeout_ms, uint64_t wake_count)
+{
+    if (check(engine) < 0)
+        return -1;
+    int completed = ring_group_wait(engine->group, timeout_ms < 0 ? -1 : timeout_ms * ns_per_ms, &wake_count);
+    engine_unwind(engine);
+    return completed;
+}
+
 void auraio_run(auraio_engine_t *engine)
 {
     if (check(engine) < 0)
@@ -75,6 +95,11 @@ void auraio_stop(auraio_engine_t *engine)
         return;
     atomic_store(&engine->stop_asked, true);
     ring_group_wake(engine->group);
+}
+
+bool auraio_stop_asked(const auraio_engine_t *engine)
+{
+    return check(engine) == 0 && atomic_load(&engine->stop_asked);
 }
 
 static int64_t now_ns(void)

@@ -113,3 +113,78 @@ Test(shutdown, the_same_forms_are_accepted_before)
     file_fd = keep;
     tear_down();
 }
+
+/* -------------------------------------------------- shut down first, destroyed later */
+
+static int error_after_shutdown;
+
+static void shut_down_in_callback(auraio_request_t *req, ssize_t result, void *user_data)
+{
+    outcome_record(req, result, user_data);
+    auraio_shutdown(engine);
+    error_after_shutdown = auraio_fsync(engine, file_fd, NULL, NULL) ? 0 : errno;
+}
+
+static void destroy_in_callback(auraio_request_t *req, ssize_t result, void *user_data)
+{
+    outcome_record(req, result, user_data);
+    auraio_destroy(engine);
+}
+
+Test(shutdown, finishes_everything_and_leaves_the_buffers)
+{
+    enum { BYTES = 65536 };
+    outcome_t waiting = {0}, whole = {0};
+    set_up();
+    channel = pipe_open(0);
+    char *buf = auraio_buffer_alloc(engine, BYTES);
+    check_that(buf != NULL);
+    check_accepted(auraio_read(engine, channel.read_fd, auraio_buf(&byte), 1, -1, outcome_record, &waiting));
+    check_accepted(auraio_read(engine, file_fd, auraio_buf(buf), BYTES, 0, outcome_record, &whole));
+    auraio_shutdown(engine);
+    check_is(waiting.result, -ECANCELED);
+    check_is(whole.result, BYTES);
+    check_refused(auraio_fsync(engine, file_fd, NULL, NULL), ESHUTDOWN);
+    check_that(pattern_holds(buf, BYTES, 0));
+    auraio_shutdown(engine); /* nothing is left to do */
+    auraio_buffer_free(engine, buf, BYTES);
+    auraio_destroy(engine);
+    check_is(waiting.calls, 1);
+    check_is(whole.calls, 1);
+    close(file_fd);
+    pipe_close(channel);
+}
+
+Test(shutdown, in_a_callback_is_done_when_the_loop_unwinds)
+{
+    outcome_t first = {0}, waiting = {0};
+    set_up();
+    channel = pipe_open(0);
+    check_accepted(auraio_read(engine, channel.read_fd, auraio_buf(&byte), 1, -1, outcome_record, &waiting));
+    check_accepted(auraio_read(engine, file_fd, auraio_buf(&byte), 1, 0, shut_down_in_callback, &first));
+    check_is(auraio_wait(engine, -1), 1);
+    check_is(first.calls, 1);
+    check_is(error_after_shutdown, ESHUTDOWN);
+    check_is(waiting.result, -ECANCELED);
+    auraio_destroy(engine);
+    close(file_fd);
+    pipe_close(channel);
+}
+
+Test(shutdown, may_have_a_callback_that_destroys)
+{
+    outcome_t waiting = {0};
+    set_up();
+    channel = pipe_open(0);
+    check_accepted(
+        auraio_read(engine, channel.read_fd, auraio_buf(&byte), 1, -1, destroy_in_callback, &waiting));
+    auraio_shutdown(engine); /* frees it as well: the sanitizer would tell of a leak, or of a second time */
+    check_is(waiting.result, -ECANCELED);
+    close(file_fd);
+    pipe_close(channel);
+}
+
+Test(shutdown, of_null_is_nothing)
+{
+    auraio_shutdown(NULL);
+}

@@ -162,6 +162,9 @@ int ring_group_create(const struct ring_config *config, const struct topology *t
  */
 void ring_group_destroy(struct ring_group *group);
 
+/* The same without freeing: nothing is pending and nothing can be submitted when it returns. */
+void ring_group_settle(struct ring_group *group);
+
 /* Refuse new operations with -ESHUTDOWN from now on. */
 void ring_group_shut_down(struct ring_group *group);
 
