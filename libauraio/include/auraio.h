@@ -225,7 +225,7 @@ typedef enum auraio_buf_type {
 } auraio_buf_type_t;
 
 /** A buffer argument: plain memory, or a place in a registered buffer. */
-typedef struct auraio_buf {
+typedef struct auraio_buf_t {
     auraio_buf_type_t type;
     union {
         void *ptr;
@@ -367,7 +367,7 @@ enum {
  * RWF_NOWAIT) and RWF_ATOMIC are dropped; auraio_request_rw_flags(), in the callback, says what was honoured.
  * With RWF_NOWAIT a result of -EAGAIN or a short count is delivered as it is.
  */
-typedef struct auraio_op {
+typedef struct auraio_op_t {
     size_t struct_size;
     auraio_opcode_t opcode;
     int fd;
@@ -573,9 +573,8 @@ AURAIO_API void auraio_run(auraio_engine_t *engine);
  * Callbacks may call it. */
 AURAIO_API void auraio_stop(auraio_engine_t *engine);
 
-/** Whether auraio_stop() was called and no auraio_run() has returned for it yet; for loops that take its
- * place.
- */
+/** Whether auraio_run() would return: auraio_stop() was called and no run has returned for it yet, or the engine
+ * was shut down. For loops that take its place. */
 AURAIO_API bool auraio_stop_asked(const auraio_engine_t *engine);
 
 /**

@@ -99,7 +99,7 @@ void auraio_stop(auraio_engine_t *engine)
 
 bool auraio_stop_asked(const auraio_engine_t *engine)
 {
-    return check(engine) == 0 && atomic_load(&engine->stop_asked);
+    return check(engine) == 0 && (atomic_load(&engine->stop_asked) || atomic_load(&engine->shut_down));
 }
 
 static int64_t now_ns(void)
