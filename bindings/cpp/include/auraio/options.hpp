@@ -18,6 +18,10 @@ enum class RingSelect {
     ThreadLocal = AURAIO_SELECT_THREAD_LOCAL,
 };
 
+/**
+ * What a setter takes by default is chosen over a getter on an object that is not const: `opts.disable_adaptive()`
+ * disables, `std::as_const(opts).disable_adaptive()` asks.
+ */
 class Options
 {
 public:
@@ -38,7 +42,7 @@ public:
     }
     Options &max_pending(int operations) noexcept { return set(opts_.max_pending, operations); }
     Options &backend(auraio_backend_t backend) noexcept { return set(opts_.backend, backend); }
-    Options &debug_buffers(bool abort_on_misuse = true) noexcept
+    Options &debug_buffers(bool abort_on_misuse) noexcept
     {
         return set(opts_.debug_buffers, abort_on_misuse);
     }
