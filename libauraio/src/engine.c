@@ -149,9 +149,7 @@ void auraio_shutdown(auraio_engine_t *engine)
 
 void engine_unwind(auraio_engine_t *engine)
 {
-    if (!engine->settle_when_unwound && !engine->destroy_when_unwound)
-        return;
-    if (ring_group_in_callback(engine->group))
+    if (!engine_must_unwind(engine) || ring_group_in_callback(engine->group))
         return;
     if (engine->settle_when_unwound && !engine->destroy_when_unwound) {
         engine->settle_when_unwound = false;

@@ -64,6 +64,12 @@ void engine_log(const auraio_engine_t *engine, auraio_log_level_t level, const c
 void meter_observe(void *context, int ring, const struct ring_sample *samples, int count, int64_t now_ns);
 void meter_free_all(auraio_engine_t *engine);
 
+/* Whether a callback asked for what can only be done when the calls that drive have returned. */
+static inline bool engine_must_unwind(const auraio_engine_t *engine)
+{
+    return engine->settle_when_unwound || engine->destroy_when_unwound;
+}
+
 /* Called when a public call that drove completions returns: shuts the engine down or destroys it if a
  * callback asked for that. */
 void engine_unwind(auraio_engine_t *engine);

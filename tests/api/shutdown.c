@@ -171,6 +171,20 @@ Test(shutdown, in_a_callback_is_done_when_the_loop_unwinds)
     pipe_close(channel);
 }
 
+Test(shutdown, in_a_callback_ends_a_drain_that_would_wait_for_ever)
+{
+    outcome_t first = {0}, waiting = {0};
+    set_up();
+    channel = pipe_open(0);
+    check_accepted(auraio_read(engine, channel.read_fd, auraio_buf(&byte), 1, -1, outcome_record, &waiting));
+    check_accepted(auraio_read(engine, file_fd, auraio_buf(&byte), 1, 0, shut_down_in_callback, &first));
+    check_is(auraio_drain(engine, -1), 1);
+    check_is(waiting.result, -ECANCELED);
+    auraio_destroy(engine);
+    close(file_fd);
+    pipe_close(channel);
+}
+
 Test(shutdown, may_have_a_callback_that_destroys)
 {
     outcome_t waiting = {0};
