@@ -93,7 +93,8 @@ test_asan() {
     # clang, because gcc's null check of a thread-local variable's address cries wolf: it looks at the flags of
     # the addition that makes the address, which the linker replaces by an instruction that sets none.
     step "build with ASan and UBSan" compile build-asan clang "${with_asserts[@]}" \
-        -Db_sanitize=address,undefined -Db_lundef=false -Dc_args=-fno-sanitize-recover=all &&
+        -Db_sanitize=address,undefined -Db_lundef=false -Dc_args=-fno-sanitize-recover=all \
+        -Dcpp_args=-fno-sanitize-recover=all &&
         step_tests "ASan and UBSan" build-asan
 }
 

@@ -6,6 +6,7 @@
 #include <auraio.h>
 
 #include <cstddef>
+#include <cstring>
 
 namespace auraio
 {
@@ -38,7 +39,9 @@ public:
     Options &sqpoll_idle_ms(int ms) noexcept { return set(opts_.sqpoll_idle_ms, ms); }
     Options &ring_select(RingSelect mode) noexcept
     {
-        return set(opts_.ring_select, static_cast<auraio_ring_select_t>(mode));
+        /* As bytes: a value that C's enumeration does not have is for C to refuse. */
+        std::memcpy(&opts_.ring_select, &mode, sizeof(mode));
+        return *this;
     }
     Options &max_pending(int operations) noexcept { return set(opts_.max_pending, operations); }
     Options &backend(auraio_backend_t backend) noexcept { return set(opts_.backend, backend); }
@@ -64,9 +67,9 @@ public:
     /** Adaptive when what was set is no mode. */
     [[nodiscard]] RingSelect ring_select() const noexcept
     {
-        const int raw = static_cast<int>(opts_.ring_select);
-        const bool known = raw >= AURAIO_SELECT_ADAPTIVE && raw <= AURAIO_SELECT_THREAD_LOCAL;
-        return known ? static_cast<RingSelect>(raw) : RingSelect::Adaptive;
+        RingSelect mode;
+        std::memcpy(&mode, &opts_.ring_select, sizeof(mode));
+        return mode >= RingSelect::Adaptive && mode <= RingSelect::ThreadLocal ? mode : RingSelect::Adaptive;
     }
     [[nodiscard]] int max_pending() const noexcept { return opts_.max_pending; }
     [[nodiscard]] auraio_backend_t backend() const noexcept { return opts_.backend; }
@@ -81,6 +84,7 @@ private:
         return *this;
     }
 
+    static_assert(sizeof(RingSelect) == sizeof(auraio_ring_select_t));
     auraio_options_t opts_;
 };
 
