@@ -120,12 +120,13 @@ int auraio_drain(auraio_engine_t *engine, int timeout_ms)
         return completed;
     }
     int64_t until_ns = timeout_ms > 0 ? now_ns() + timeout_ms * ns_per_ms : 0, left_ns = -1;
-    while (ring_group_pending(engine->group) > 0 && !engine_must_unwind(engine)) {
+    bool timed_out = false; /* not to be told from what is pending afterwards: others may submit meanwhile */
+    while (!timed_out && ring_group_pending(engine->group) > 0 && !engine_must_unwind(engine)) {
         if (timeout_ms > 0 && (left_ns = until_ns - now_ns()) <= 0)
-            break;
-        completed += ring_group_wait(engine->group, left_ns, NULL);
+            timed_out = true;
+        else
+            completed += ring_group_wait(engine->group, left_ns, NULL);
     }
-    bool timed_out = !engine_must_unwind(engine) && ring_group_pending(engine->group) > 0;
     engine_unwind(engine);
     if (timed_out)
         return error_int(ETIMEDOUT, "operations are still pending after %lld ms; %lld completed", timeout_ms,

@@ -211,6 +211,31 @@ Test(drain, with_zero_makes_one_pass_and_does_not_block)
     check_is(outcome.calls, 0);
 }
 
+static atomic_int late_drains;
+
+static void *submit_and_drain(void *context)
+{
+    enum { COUNT = 3000 };
+    for (int i = 0; i < COUNT; i++) {
+        if (!auraio_read(engine, file_fd, auraio_buf(buf), 1, 0, tally_record, context) ||
+            auraio_drain(engine, -1) < 0)
+            atomic_fetch_add(&late_drains, 1);
+    }
+    return NULL;
+}
+
+Test(drain, is_not_late_because_another_thread_submits)
+{
+    enum { THREADS = 4 };
+    pthread_t threads[THREADS];
+    tally_t tally = {0};
+    for (int i = 0; i < THREADS; i++)
+        check_is(pthread_create(&threads[i], NULL, submit_and_drain, &tally), 0);
+    for (int i = 0; i < THREADS; i++)
+        check_is(pthread_join(threads[i], NULL), 0);
+    check_is(late_drains, 0);
+}
+
 Test(drain, refuses_null)
 {
     check_fails(auraio_drain(NULL, 0), EINVAL);
