@@ -167,7 +167,12 @@ void drivers()
 {
     test::Bench bench;
     for (int i = 0; i < rounds / 10; i++) {
-        std::thread first([&] { bench.engine.run(); }), second([&] { bench.engine.run(); });
+        std::atomic<int> ended{0};
+        auto run = [&] {
+            bench.engine.run();
+            ended++;
+        };
+        std::thread first(run), second(run);
         on_every_thread([&](int t) {
             for (int k = 0; k < 20; k++) {
                 char byte;
@@ -183,7 +188,10 @@ void drivers()
                 }
             }
         });
-        bench.engine.stop();
+        while (ended < 2) { /* one stop is enough for those that have begun to run */
+            bench.engine.stop();
+            std::this_thread::yield();
+        }
         first.join();
         second.join();
     }
