@@ -46,8 +46,8 @@ public:
         return slot;
     }
 
-    /** Give one back, on any thread. */
-    [[gnu::noinline]] static void give(void *slot) noexcept
+    /** Give one back, on any thread. Not from the body of a coroutine: it may be inlined. */
+    static void give(void *slot) noexcept
     {
         if (magazines_.count == magazines_.capacity) [[unlikely]] {
             if (!make_room()) {
@@ -108,7 +108,7 @@ private:
         }
     };
 
-    static void free_all(Free *slot) noexcept
+    [[gnu::noinline, gnu::cold]] static void free_all(Free *slot) noexcept
     {
         while (slot != nullptr)
             ::operator delete(std::exchange(slot, slot->next));
@@ -122,7 +122,7 @@ private:
     }
 
     /* The loaded magazine is empty. */
-    static void *take_slowly()
+    [[gnu::noinline, gnu::cold]] static void *take_slowly()
     {
         open();
         Free *full = std::exchange(magazines_.spare, nullptr);
@@ -140,7 +140,7 @@ private:
     }
 
     /* The loaded magazine is full, or not there yet. False: there is none any more. */
-    static bool make_room() noexcept
+    [[gnu::noinline, gnu::cold]] static bool make_room() noexcept
     {
         if (magazines_.capacity == 0) {
             open();

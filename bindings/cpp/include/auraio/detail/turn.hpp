@@ -31,7 +31,7 @@ public:
     using Deadline = std::optional<std::chrono::steady_clock::time_point>; /* none: for ever */
 
     /** @param shared  false: every thread drives its own rings. */
-    explicit Turn(bool shared) noexcept : shared_(shared) {}
+    explicit Turn(bool shared) noexcept : owner_(shared ? nullptr : &everybody_) {}
 
     enum class Entry {
         taken,  /* to be given back with leave() */
@@ -43,9 +43,9 @@ public:
     [[nodiscard, gnu::noinline]] Entry enter() noexcept
     {
         const void *owner = nullptr;
-        if (!shared_ || owner_.compare_exchange_strong(owner, &identity_, std::memory_order_seq_cst))
-            return shared_ ? Entry::taken : Entry::nested;
-        return owner == &identity_ ? Entry::nested : Entry::busy;
+        if (owner_.compare_exchange_strong(owner, &identity_, std::memory_order_seq_cst)) [[likely]]
+            return Entry::taken;
+        return owner == &identity_ || owner == &everybody_ ? Entry::nested : Entry::busy;
     }
 
     /** Give the turn back, having completed so many operations. */
@@ -138,9 +138,9 @@ private:
     }
 
     static inline constinit thread_local char identity_ = 0; /* its address names the thread */
+    static inline constinit char everybody_ = 0; /* the owner where nobody has to take turns, for ever */
 
-    const bool shared_;
-    std::atomic<const void *> owner_{nullptr};
+    std::atomic<const void *> owner_;
     std::atomic<unsigned> sleepers_{0}, claims_{0};
     std::atomic<std::uint64_t> completed_{0};
     std::mutex mutex_;
