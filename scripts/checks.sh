@@ -129,6 +129,7 @@ libauraio-adapt|libauraio-adapt/(src|include)/
 libauraio-pool|libauraio-pool/(src|include)/
 libauraio-ring|libauraio-ring/(src|include)/
 libauraio|libauraio/(src|include)/
+bindings/cpp|bindings/cpp/include/
 '
 
 # All but those that look at what a library contains: instrumented ones contain more, and allocate.
@@ -160,8 +161,9 @@ measure_coverage() {
 
 # Programs of the documentation stay as they are printed there.
 our_sources() {
-    git ls-files -z -- '*.c' '*.h' \
-        ':!examples/quick_start.c' ':!tests/install/quickstart.c' ':!tests/install/migrated.c'
+    git ls-files -z -- '*.c' '*.h' '*.cpp' '*.hpp' \
+        ':!examples/quick_start.c' ':!tests/install/quickstart.c' ':!tests/install/migrated.c' \
+        ':!examples/cpp/quick_start.cpp' ':!bindings/cpp/tests/seed_copy.cpp'
 }
 
 lint() {

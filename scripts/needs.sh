@@ -17,7 +17,7 @@ build|libaio-dev|has_header libaio.h
 build|libuv1-dev|pkg-config --exists libuv
 build|strace|command -v strace
 build|valgrind|command -v valgrind
-tests|g++|command -v g++
+build|g++|command -v g++
 tests|clang|command -v clang
 tests|libclang-rt-dev|clang_sanitizes
 tests|libcriterion-dev|pkg-config --exists criterion

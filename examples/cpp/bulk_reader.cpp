@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Read a file with as many reads in flight as the engine allows, in any order, by callables: each checks what it read,
- * gives its buffer to the next read, and starts that.
+ * Read a file with as many reads in flight as the engine allows, in any order, by callables: each checks what
+ * it read, gives its buffer to the next read, and starts that.
  */
 #include "example.hpp"
 

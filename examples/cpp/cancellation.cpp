@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Four ways to stop waiting for a pipe into which nobody writes: cancelling one operation, a deadline, a stop token
- * that reaches everything a task waits for, and a race that somebody else wins.
+ * Four ways to stop waiting for a pipe into which nobody writes: cancelling one operation, a deadline, a stop
+ * token that reaches everything a task waits for, and a race that somebody else wins.
  */
 #include "example.hpp"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Copy a file with a coroutine: one that reads and writes in turns, then eight of them at once, each a part of the
- * file. Both copies are compared with the original, byte by byte.
+ * Copy a file with a coroutine: one that reads and writes in turns, then eight of them at once, each a part
+ * of the file. Both copies are compared with the original, byte by byte.
  *
  *     coroutine_copy [MIB]
  */
@@ -9,11 +9,13 @@
 
 #include <cstring>
 
-auraio::Task<void> copy_file(auraio::Engine& engine, int src, int dst) {
+auraio::Task<void> copy_file(auraio::Engine &engine, int src, int dst)
+{
     auto buf = engine.allocate_buffer(65536);
-    for (off_t off = 0; ; off += 65536) {
+    for (off_t off = 0;; off += 65536) {
         ssize_t n = co_await engine.async_read(src, buf, 65536, off);
-        if (n <= 0) break;
+        if (n <= 0)
+            break;
         co_await engine.async_write(dst, buf, static_cast<std::size_t>(n), off);
     }
 }
@@ -46,7 +48,8 @@ static void expect_same(const example::File &one, const example::File &other)
     for (off_t at = 0; at < one.size(); at += static_cast<off_t>(a.size())) {
         const ssize_t n = ::pread(one, a.data(), a.size(), at);
         example::expect(n > 0 && ::pread(other, b.data(), b.size(), at) == n, "pread");
-        example::expect(std::memcmp(a.data(), b.data(), static_cast<std::size_t>(n)) == 0, "the copy differs");
+        example::expect(std::memcmp(a.data(), b.data(), static_cast<std::size_t>(n)) == 0,
+                        "the copy differs");
     }
 }
 

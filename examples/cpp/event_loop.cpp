@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * AuraIO in somebody else's event loop: poll(2) waits for a pipe and for the engine's descriptor; when that becomes
- * readable, Engine::poll() runs the callbacks. Each byte that comes through the pipe asks for a block of a file.
+ * AuraIO in somebody else's event loop: poll(2) waits for a pipe and for the engine's descriptor; when that
+ * becomes readable, Engine::poll() runs the callbacks. Each byte that comes through the pipe asks for a block
+ * of a file.
  */
 #include "example.hpp"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the examples share and what is not AuraIO: temporary files whose every byte is known, so that an example can
- * check what it read, and the end of one that found something wrong.
+ * What the examples share and what is not AuraIO: temporary files whose every byte is known, so that an
+ * example can check what it read, and the end of one that found something wrong.
  *
- * Byte number n of such a file is byte_at(n). The files are made in the current directory and are gone when the
- * program ends.
+ * Byte number n of such a file is byte_at(n). The files are made in the current directory and are gone when
+ * the program ends.
  */
 #ifndef EXAMPLE_HPP
 #define EXAMPLE_HPP
@@ -61,7 +61,8 @@ public:
         ::unlink(path);
         std::vector<std::byte> block(1 << 20);
         for (off_t at = 0; at < size; at += static_cast<off_t>(block.size())) {
-            const auto length = static_cast<std::size_t>(std::min(size - at, static_cast<off_t>(block.size())));
+            const auto length =
+                static_cast<std::size_t>(std::min(size - at, static_cast<off_t>(block.size())));
             fill({block.data(), length}, at);
             auraio::check(::pwrite(fd_, block.data(), length, at) == static_cast<ssize_t>(length), "pwrite");
         }

@@ -573,8 +573,8 @@ AURAIO_API void auraio_run(auraio_engine_t *engine);
  * Callbacks may call it. */
 AURAIO_API void auraio_stop(auraio_engine_t *engine);
 
-/** Whether auraio_run() would return: auraio_stop() was called and no run has returned for it yet, or the engine
- * was shut down. For loops that take its place. */
+/** Whether auraio_run() would return: auraio_stop() was called and no run has returned for it yet, or the
+ * engine was shut down. For loops that take its place. */
 AURAIO_API bool auraio_stop_asked(const auraio_engine_t *engine);
 
 /**

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the bindings cost over C: the same reads of a cached file, by a C callback, a callable, and coroutines.
+ * What the bindings cost over C: the same reads of a cached file, by a C callback, a callable, and
+ * coroutines.
  *
  *     auraio-bench-cpp                    user instructions and allocations an operation, by callgrind
  *     auraio-bench-cpp run FORM DEPTH     one form, OPS operations, for callgrind: collect in bench_measured
  *
- * All forms do the same: DEPTH operations in flight, each completion starts the next. Figures are differences between
- * the forms of one program, so what they share (the loop, the offsets, the library) cancels out. Allocations are
- * counted in the same runs, by operator new, after a first half that is not counted.
+ * All forms do the same: DEPTH operations in flight, each completion starts the next. Figures are differences
+ * between the forms of one program, so what they share (the loop, the offsets, the library) cancels out.
+ * Allocations are counted in the same runs, by operator new, after a first half that is not counted.
  */
 #include <auraio.hpp>
 
@@ -117,7 +118,8 @@ auraio::Task<> read_on(Load &load, char *into)
 }
 
 /* The measured part: so many operations. */
-template <typename Start, typename Wait> [[gnu::always_inline]] inline void measure(Load &load, long count, Start start, Wait wait)
+template <typename Start, typename Wait>
+[[gnu::always_inline]] inline void measure(Load &load, long count, Start start, Wait wait)
 {
     load.left = count;
     load.done = 0;
@@ -146,7 +148,8 @@ void bench_measured(Load &load, long count, std::vector<CReader> &readers)
 void bench_measured_callable(Load &load, long count)
 {
     measure(
-        load, count, [&](std::size_t, char *into) { start_callable(load, into); }, [&] { load.engine.wait(); });
+        load, count, [&](std::size_t, char *into) { start_callable(load, into); },
+        [&] { load.engine.wait(); });
 }
 
 void bench_measured_coroutine(Load &load, long count, std::vector<auraio::Task<>> &tasks)
@@ -195,8 +198,9 @@ Figures count(const char *self, const char *form, unsigned depth)
     if (fd < 0)
         fail(output);
     close(fd);
-    const std::string command = "valgrind -q --tool=callgrind --toggle-collect='bench_measured*' --callgrind-out-file=" +
-                                std::string(output) + " '" + self + "' run " + form + " " + std::to_string(depth);
+    const std::string command =
+        "valgrind -q --tool=callgrind --toggle-collect='bench_measured*' --callgrind-out-file=" +
+        std::string(output) + " '" + self + "' run " + form + " " + std::to_string(depth);
     Figures figures;
     FILE *said = popen(command.c_str(), "re");
     if (!said || fscanf(said, "%ld allocations", &figures.allocations) != 1)
@@ -228,8 +232,8 @@ void compare(const char *self, unsigned depth)
     for (const auto &one : forms) {
         const Figures figures = count(self, one.form, depth);
         const double more = figures.instructions - c.instructions;
-        std::printf("           %-22s %+8.1f to C   (at most +%.0f: %s), %.4f allocations an operation\n", one.what, more,
-                    one.target, more <= one.target ? "reached" : "missed",
+        std::printf("           %-22s %+8.1f to C   (at most +%.0f: %s), %.4f allocations an operation\n",
+                    one.what, more, one.target, more <= one.target ? "reached" : "missed",
                     static_cast<double>(figures.allocations) / ops);
     }
 }
@@ -269,7 +273,8 @@ int main(int argc, char **argv)
     if (length < 0)
         fail("/proc/self/exe");
     self[length] = '\0';
-    std::printf("user instructions, counted by callgrind; cached reads of 4 KiB, auraio_create(), one thread\n");
+    std::printf(
+        "user instructions, counted by callgrind; cached reads of 4 KiB, auraio_create(), one thread\n");
     compare(self, 32);
     compare(self, 1);
 }

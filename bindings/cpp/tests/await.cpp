@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Operations awaited: every one, their errors, deadlines and flags, in tasks and in coroutines of other types. */
+/* Operations awaited: every one, their errors, deadlines and flags, in tasks and in coroutines of other
+ * types. */
 #include "support.hpp"
 
 #include <criterion/criterion.h>
@@ -167,7 +168,8 @@ Task<int> all_as_values(Engine &engine, int fd)
     const Result<void> synced = co_await engine.async_fsync(fd).nothrow();
     const Result<int> opened = co_await engine.async_openat(AT_FDCWD, "/nonexistent", O_RDONLY).nothrow();
     const Result<ssize_t> late = co_await engine.async_read(fd, &byte, 1, 0).within(1h).nothrow();
-    co_return !bad && *good == 1 && synced && opened.error() == std::errc::no_such_file_or_directory && *late == 1;
+    co_return !bad && *good == 1 && synced && opened.error() == std::errc::no_such_file_or_directory &&
+        *late == 1;
 }
 
 Task<> wait_twice(Engine &engine, int fd, int &first, int &second)
@@ -216,7 +218,8 @@ Test(await, errors_of_the_operation_come_the_same_way)
     test::Fd directory(::open("/", O_RDONLY | O_CLOEXEC));
     names_itself(bench.engine, "async_write", bench.engine.async_write(readonly, &byte, 1, 0), EBADF);
     names_itself(bench.engine, "async_read", bench.engine.async_read(directory, &byte, 1, 0), EISDIR);
-    names_itself(bench.engine, "async_openat", bench.engine.async_openat(AT_FDCWD, "/nonexistent", O_RDONLY), ENOENT);
+    names_itself(bench.engine, "async_openat", bench.engine.async_openat(AT_FDCWD, "/nonexistent", O_RDONLY),
+                 ENOENT);
 }
 
 Test(await, may_be_caught_and_the_coroutine_goes_on)
@@ -246,9 +249,13 @@ Test(await, deadlines_end_what_takes_too_long)
 {
     test::Bench bench;
     test::Pipe pipe;
-    auto late = [&] { return sync_wait(bench.engine, bench.engine.async_read(pipe.reader(), &byte, 1, -1).within(1ms)); };
+    auto late = [&] {
+        return sync_wait(bench.engine, bench.engine.async_read(pipe.reader(), &byte, 1, -1).within(1ms));
+    };
     cr_assert_eq(test::error_of(late), ETIMEDOUT);
-    auto at_once = [&] { return sync_wait(bench.engine, bench.engine.async_read(pipe.reader(), &byte, 1, -1).within(0s)); };
+    auto at_once = [&] {
+        return sync_wait(bench.engine, bench.engine.async_read(pipe.reader(), &byte, 1, -1).within(0s));
+    };
     cr_assert_eq(test::error_of(at_once), ETIMEDOUT);
     cr_assert_eq(sync_wait(bench.engine, bench.engine.async_read(bench.file, &byte, 1, 0).within(1h)), 1);
     sync_wait(bench.engine, bench.engine.async_fsync(bench.file).within(1h));
@@ -258,9 +265,13 @@ Test(await, rw_flags_reach_the_kernel)
 {
     test::Bench bench;
     test::Pipe pipe;
-    auto now = [&] { return sync_wait(bench.engine, bench.engine.async_read(pipe.reader(), &byte, 1, -1).rw_flags(RWF_NOWAIT)); };
+    auto now = [&] {
+        return sync_wait(bench.engine,
+                         bench.engine.async_read(pipe.reader(), &byte, 1, -1).rw_flags(RWF_NOWAIT));
+    };
     cr_assert_eq(test::error_of(now), EAGAIN);
-    cr_assert_eq(sync_wait(bench.engine, bench.engine.async_write(bench.file, &byte, 1, 0).rw_flags(RWF_DSYNC)), 1);
+    cr_assert_eq(
+        sync_wait(bench.engine, bench.engine.async_write(bench.file, &byte, 1, 0).rw_flags(RWF_DSYNC)), 1);
 }
 
 Test(await, results_as_values_do_not_throw)
@@ -290,7 +301,8 @@ Test(await, ten_thousand_coroutines_at_once)
     std::vector<Task<>> tasks;
     for (int i = 0; i < 10000; i++) {
         const off_t page = i % (pages - 1);
-        tasks.push_back(read_all(bench.engine, bench.file, page * 4096, (page + 2) * 4096, bench.engine.allocate_buffer(4096)));
+        tasks.push_back(read_all(bench.engine, bench.file, page * 4096, (page + 2) * 4096,
+                                 bench.engine.allocate_buffer(4096)));
     }
     for (Task<> &task : tasks)
         cr_assert(task.resume());

@@ -36,7 +36,8 @@ Test(buffer, of_the_pool_is_aligned_and_goes_back_to_it)
         cr_assert_eq(buffer.size(), 10000U);
         cr_assert_eq(reinterpret_cast<std::uintptr_t>(buffer.data()) % 4096, 0U);
         cr_assert_eq(live_buffers(engine), 1U);
-        cr_assert_eq(engine.get_buffer_stats().total_allocated_bytes(), engine.get_buffer_stats().c_stats().total_allocated_bytes);
+        cr_assert_eq(engine.get_buffer_stats().total_allocated_bytes(),
+                     engine.get_buffer_stats().c_stats().total_allocated_bytes);
         const BufferStats stats = engine.get_buffer_stats();
         cr_assert(stats.total_allocated_bytes() >= 10000);
         cr_assert(stats.shard_count() > 0);
@@ -49,7 +50,8 @@ Test(buffer, of_no_bytes_is_refused)
 {
     Engine engine;
     cr_assert_eq(test::error_of([&] { return engine.allocate_buffer(0); }), EINVAL);
-    cr_assert(test::names(test::message_of([&] { return engine.allocate_buffer(0); }), "auraio_buffer_alloc"));
+    cr_assert(
+        test::names(test::message_of([&] { return engine.allocate_buffer(0); }), "auraio_buffer_alloc"));
 }
 
 Test(buffer, moves_leave_nothing_behind)

@@ -99,7 +99,8 @@ Test(cancel, before_it_begins_submits_nothing)
     auto cancelled = [&] { return sync_wait(engine, read_pipe(engine, pipe.reader()), stop.get_token()); };
     cr_assert_eq(test::error_of(cancelled), ECANCELED);
     cr_assert_eq(engine.get_stats().ops_completed(), 0);
-    cr_assert(test::names(sync_wait(engine, message_of_child(engine, pipe.reader()), stop.get_token()), "async_read"));
+    cr_assert(test::names(sync_wait(engine, message_of_child(engine, pipe.reader()), stop.get_token()),
+                          "async_read"));
 }
 
 Test(cancel, after_it_ended_does_nothing)
@@ -134,9 +135,15 @@ Test(cancel, of_one_operation_leaves_the_others)
     bench.engine.drain(test::patience_ms);
     cr_assert_eq(task.get(), ECANCELED);
     sync_wait(bench.engine, bench.engine.async_fsync(bench.file).stop_on(std::stop_source().get_token()));
-    auto stopped = [&] { sync_wait(bench.engine, bench.engine.async_fsync(bench.file).stop_on(stop.get_token())); return 0; };
+    auto stopped = [&] {
+        sync_wait(bench.engine, bench.engine.async_fsync(bench.file).stop_on(stop.get_token()));
+        return 0;
+    };
     cr_assert_eq(test::error_of(stopped), ECANCELED);
-    auto refused = [&] { sync_wait(bench.engine, bench.engine.async_fsync(-1).stop_on(std::stop_source().get_token())); return 0; };
+    auto refused = [&] {
+        sync_wait(bench.engine, bench.engine.async_fsync(-1).stop_on(std::stop_source().get_token()));
+        return 0;
+    };
     cr_assert_eq(test::error_of(refused), EINVAL);
 }
 
@@ -170,7 +177,9 @@ Test(cancel, from_another_thread_ends_sync_wait)
     std::atomic<int> tid{0};
     std::thread waiter([&] {
         tid = thread_id();
-        auto cancelled = [&] { return sync_wait(engine, read_pipe(engine, pipe.reader()), stop.get_token()); };
+        auto cancelled = [&] {
+            return sync_wait(engine, read_pipe(engine, pipe.reader()), stop.get_token());
+        };
         cr_assert_eq(test::error_of(cancelled), ECANCELED);
     });
     cr_assert(test::eventually([&] { return tid != 0; }));

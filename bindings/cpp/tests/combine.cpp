@@ -102,7 +102,8 @@ Test(when_all, runs_them_at_the_same_time)
 {
     Engine engine;
     test::Pipe first, second;
-    Task<std::tuple<ssize_t, ssize_t>> both = when_all(read(engine, first.reader()), read(engine, second.reader()));
+    Task<std::tuple<ssize_t, ssize_t>> both =
+        when_all(read(engine, first.reader()), read(engine, second.reader()));
     both.resume();
     second.put();
     cr_assert_eq(engine.wait(test::patience_ms), 1);
@@ -134,11 +135,18 @@ Test(when_all, throws_the_first_failure_and_stops_the_others)
 {
     Engine engine;
     test::Pipe pipe;
-    auto mixed = [&] { return sync_wait(engine, when_all(read(engine, pipe.reader()), failing(EBUSY), failing(EPERM))); };
+    auto mixed = [&] {
+        return sync_wait(engine, when_all(read(engine, pipe.reader()), failing(EBUSY), failing(EPERM)));
+    };
     cr_assert_eq(test::error_of(mixed), EBUSY);
-    auto same = [&] { return sync_wait(engine, when_all(list(read(engine, pipe.reader()), read(engine, -1)))); };
+    auto same = [&] {
+        return sync_wait(engine, when_all(list(read(engine, pipe.reader()), read(engine, -1))));
+    };
     cr_assert_eq(test::error_of(same), EINVAL);
-    auto voids = [&] { sync_wait(engine, when_all(list(read_void(engine, pipe.reader()), read_void(engine, -1)))); return 0; };
+    auto voids = [&] {
+        sync_wait(engine, when_all(list(read_void(engine, pipe.reader()), read_void(engine, -1))));
+        return 0;
+    };
     cr_assert_eq(test::error_of(voids), EINVAL);
     cr_assert_eq(engine.wait(), 0, "something is still pending");
 }
@@ -158,18 +166,22 @@ Test(when_all, passes_a_stop_on)
 Test(when_all, of_an_empty_task_is_refused_and_starts_nothing)
 {
     Engine engine;
-    cr_assert(test::throws<std::logic_error>([&] { return sync_wait(engine, when_all(value(1), Task<int>())); }));
-    cr_assert(test::throws<std::logic_error>([&] { return sync_wait(engine, when_all(list(value(1), Task<int>()))); }));
+    cr_assert(
+        test::throws<std::logic_error>([&] { return sync_wait(engine, when_all(value(1), Task<int>())); }));
+    cr_assert(test::throws<std::logic_error>(
+        [&] { return sync_wait(engine, when_all(list(value(1), Task<int>()))); }));
 }
 
 Test(when_any, gives_the_first_and_stops_the_others)
 {
     test::Bench bench;
     test::Pipe pipe;
-    auto first = sync_wait(bench.engine, when_any(read(bench.engine, pipe.reader()), read(bench.engine, bench.file), nothing()));
+    auto first = sync_wait(
+        bench.engine, when_any(read(bench.engine, pipe.reader()), read(bench.engine, bench.file), nothing()));
     cr_assert_eq(first.index, 2U);
     cr_assert_eq(first.value.index(), 2U);
-    auto read_first = sync_wait(bench.engine, when_any(read(bench.engine, pipe.reader()), read(bench.engine, bench.file)));
+    auto read_first =
+        sync_wait(bench.engine, when_any(read(bench.engine, pipe.reader()), read(bench.engine, bench.file)));
     cr_assert_eq(read_first.index, 1U);
     cr_assert_eq(std::get<1>(read_first.value), 1);
     cr_assert_eq(bench.engine.wait(), 0, "something is still pending");
@@ -179,12 +191,15 @@ Test(when_any, takes_any_number_of_one_kind)
 {
     test::Bench bench;
     test::Pipe pipe;
-    auto first = sync_wait(bench.engine, when_any(list(read(bench.engine, pipe.reader()), read(bench.engine, bench.file))));
+    auto first = sync_wait(bench.engine,
+                           when_any(list(read(bench.engine, pipe.reader()), read(bench.engine, bench.file))));
     cr_assert_eq(first.index, 1U);
     cr_assert_eq(first.value, 1);
-    auto nothing_first = sync_wait(bench.engine, when_any(list(read_void(bench.engine, pipe.reader()), nothing())));
+    auto nothing_first =
+        sync_wait(bench.engine, when_any(list(read_void(bench.engine, pipe.reader()), nothing())));
     cr_assert_eq(nothing_first.index, 1U);
-    cr_assert(test::throws<std::invalid_argument>([&] { return sync_wait(bench.engine, when_any(std::vector<Task<int>>())); }));
+    cr_assert(test::throws<std::invalid_argument>(
+        [&] { return sync_wait(bench.engine, when_any(std::vector<Task<int>>())); }));
 }
 
 Test(when_any, throws_when_the_first_failed)
@@ -300,9 +315,12 @@ Test(spawn, can_be_cancelled)
     test::Pipe pipe;
     std::stop_source stop;
     int error = 0;
-    spawn(read(engine, pipe.reader()), [&](std::exception_ptr thrown) {
-        error = test::error_of([&]() -> int { std::rethrow_exception(thrown); });
-    }, stop.get_token());
+    spawn(
+        read(engine, pipe.reader()),
+        [&](std::exception_ptr thrown) {
+            error = test::error_of([&]() -> int { std::rethrow_exception(thrown); });
+        },
+        stop.get_token());
     stop.request_stop();
     engine.drain(test::patience_ms);
     cr_assert_eq(error, ECANCELED);

@@ -54,10 +54,22 @@ Test(drive, is_served_inside_a_callback)
     };
     nested([&] { bench.engine.wait(); });
     nested([&] { bench.engine.drain(); });
-    nested([&] { while (bench.engine.poll() == 0) {} });
-    nested([&] { bench.engine.stop(); bench.engine.run(); });
-    nested([&] { sync_wait(bench.engine, bench.engine.async_read(bench.file, &byte, 1, 0)); bench.engine.drain(); });
-    nested([&] { bench.engine.unregister_buffers(); bench.engine.drain(); });
+    nested([&] {
+        while (bench.engine.poll() == 0) {
+        }
+    });
+    nested([&] {
+        bench.engine.stop();
+        bench.engine.run();
+    });
+    nested([&] {
+        sync_wait(bench.engine, bench.engine.async_read(bench.file, &byte, 1, 0));
+        bench.engine.drain();
+    });
+    nested([&] {
+        bench.engine.unregister_buffers();
+        bench.engine.drain();
+    });
     cr_assert_eq(outer, 6);
 }
 

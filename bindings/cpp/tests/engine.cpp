@@ -55,7 +55,8 @@ Test(engine, moves_with_a_thousand_operations_in_flight)
     for (std::size_t i = 0; i < count; i++) {
         const auto offset = static_cast<off_t>(i);
         (void)first.read(file, &bytes[i], 1, offset, [&reads](Request &, ssize_t n) { reads += n == 1; });
-        (void)first.read(pipe.reader(), &waiting[i], 1, -1, [&moved_reads](Request &, ssize_t n) { moved_reads += n == 1; });
+        (void)first.read(pipe.reader(), &waiting[i], 1, -1,
+                         [&moved_reads](Request &, ssize_t n) { moved_reads += n == 1; });
     }
     Engine second = std::move(first);
     cr_assert(!first);
@@ -127,7 +128,10 @@ Test(engine, may_be_destroyed_in_its_own_callback)
     destroy_in_callback([](Engine &engine) { engine.wait(); });
     destroy_in_callback([](Engine &engine) { engine.drain(); });
     destroy_in_callback([](Engine &engine) { engine.run(); });
-    destroy_in_callback([](Engine &engine) { while (engine && engine.poll() == 0) {} });
+    destroy_in_callback([](Engine &engine) {
+        while (engine && engine.poll() == 0) {
+        }
+    });
 }
 
 Test(engine, that_was_moved_from_throws_einval_from_every_call)
@@ -153,22 +157,43 @@ Test(engine, that_was_moved_from_throws_einval_from_every_call)
     refused([&] { return engine.poll_fd(); });
     refused([&] { return engine.poll(); });
     refused([&] { return engine.wait(0); });
-    refused([&] { engine.run(); return 0; });
+    refused([&] {
+        engine.run();
+        return 0;
+    });
     refused([&] { return engine.drain(0); });
     refused([&] { return engine.flush(); });
     refused([&] { return engine.allocate_buffer(1); });
-    refused([&] { engine.register_buffers({&iov, 1}); return 0; });
-    refused([&] { engine.unregister_buffers(); return 0; });
-    refused([&] { engine.register_files({&fd, 1}); return 0; });
-    refused([&] { engine.update_file(0, 0); return 0; });
-    refused([&] { engine.unregister_files(); return 0; });
+    refused([&] {
+        engine.register_buffers({&iov, 1});
+        return 0;
+    });
+    refused([&] {
+        engine.unregister_buffers();
+        return 0;
+    });
+    refused([&] {
+        engine.register_files({&fd, 1});
+        return 0;
+    });
+    refused([&] {
+        engine.update_file(0, 0);
+        return 0;
+    });
+    refused([&] {
+        engine.unregister_files();
+        return 0;
+    });
     refused([&] { return engine.get_stats(); });
     refused([&] { return engine.get_ring_stats(0); });
     refused([&] { return engine.get_histogram(0); });
     refused([&] { return engine.get_buffer_stats(); });
     refused([&] { return sync_wait(engine, engine.async_read(0, &byte, 1, 0)); });
     refused([&] { return sync_wait(taken, engine.async_read(0, &byte, 1, 0)); });
-    refused([&] { sync_wait(taken, engine.async_fsync(0)); return 0; });
+    refused([&] {
+        sync_wait(taken, engine.async_fsync(0));
+        return 0;
+    });
     engine.stop();
     Request req(nullptr);
     cr_assert(!engine.cancel(req));
@@ -187,14 +212,25 @@ Test(engine, reads_through_registered_buffers_and_files)
     const int fds[] = {bench.file, -1};
     bench.engine.register_buffers({&iov, 1});
     bench.engine.register_files(fds);
-    cr_assert_eq(test::error_of([&] { bench.engine.register_buffers({&iov, 1}); return 0; }), EBUSY);
+    cr_assert_eq(test::error_of([&] {
+                     bench.engine.register_buffers({&iov, 1});
+                     return 0;
+                 }),
+                 EBUSY);
     bench.engine.update_file(1, bench.file);
-    cr_assert_eq(sync_wait(bench.engine, bench.engine.async_read(bench.file, buf_fixed(0, 4096), 4096, 512)), 4096);
+    cr_assert_eq(sync_wait(bench.engine, bench.engine.async_read(bench.file, buf_fixed(0, 4096), 4096, 512)),
+                 4096);
     cr_assert(pattern_holds(memory.data() + 4096, 4096, 512));
     bench.engine.unregister_files();
-    cr_assert_eq(test::error_of([&] { bench.engine.update_file(1, bench.file); return 0; }), ENOENT);
+    cr_assert_eq(test::error_of([&] {
+                     bench.engine.update_file(1, bench.file);
+                     return 0;
+                 }),
+                 ENOENT);
     bench.engine.unregister_buffers();
-    auto gone = [&] { return sync_wait(bench.engine, bench.engine.async_read(bench.file, buf_fixed(0), 1, 0)); };
+    auto gone = [&] {
+        return sync_wait(bench.engine, bench.engine.async_read(bench.file, buf_fixed(0), 1, 0));
+    };
     cr_assert_eq(test::error_of(gone), ENOENT);
 }
 
@@ -204,8 +240,16 @@ Test(engine, refuses_spans_that_c_cannot_count)
     const iovec iov = {};
     const int fd = 0;
     const std::size_t endless = static_cast<std::size_t>(INT_MAX) + 1;
-    cr_assert_eq(test::error_of([&] { engine.register_buffers({&iov, endless}); return 0; }), EINVAL);
-    cr_assert_eq(test::error_of([&] { engine.register_files({&fd, endless}); return 0; }), EINVAL);
+    cr_assert_eq(test::error_of([&] {
+                     engine.register_buffers({&iov, endless});
+                     return 0;
+                 }),
+                 EINVAL);
+    cr_assert_eq(test::error_of([&] {
+                     engine.register_files({&fd, endless});
+                     return 0;
+                 }),
+                 EINVAL);
 }
 
 Test(engine, gives_a_descriptor_that_tells_of_completions)
@@ -243,7 +287,10 @@ Test(engine, inherited_by_fork_refuses_and_can_be_left)
     const pid_t child = fork();
     if (child == 0) {
         bool ok = test::error_of([&] { return bench.engine.wait(0); }) == EPERM;
-        ok = ok && test::error_of([&] { bench.engine.run(); return 0; }) == EPERM;
+        ok = ok && test::error_of([&] {
+                       bench.engine.run();
+                       return 0;
+                   }) == EPERM;
         {
             Engine inherited = std::move(bench.engine);
         }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Memory: what operations allocate once they are under way (nothing), and frames from allocators. A plain program,
- * because it replaces operator new. */
+/* Memory: what operations allocate once they are under way (nothing), and frames from allocators. A plain
+ * program, because it replaces operator new. */
 #include "support.hpp"
 
 #include <atomic>
@@ -107,7 +107,8 @@ void awaits_allocate_nothing()
     test::Bench bench;
     std::stop_source stop;
     auto plain = [&](int count) {
-        return steady_allocations([&] { sync_wait(bench.engine, read_many(bench.engine, bench.file, count)); });
+        return steady_allocations(
+            [&] { sync_wait(bench.engine, read_many(bench.engine, bench.file, count)); });
     };
     auto stoppable = [&](int count) {
         return steady_allocations([&] {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Threads against one another: race.cpp SCENE. A plain program, because Criterion aborts under ThreadSanitizer, which
- * is what looks for the races; ends with 1 and a line when a result is wrong.
+ * Threads against one another: race.cpp SCENE. A plain program, because Criterion aborts under
+ * ThreadSanitizer, which is what looks for the races; ends with 1 and a line when a result is wrong.
  */
 #include "support.hpp"
 
@@ -45,9 +45,9 @@ void callables()
         for (int i = 0; i < rounds; i++) {
             auto owned = std::make_unique<int>(i);
             std::array<char, 100> big{};
-            (void)bench.engine.read(bench.file, &byte, 1, t, [&done, owned = std::move(owned)](Request &, ssize_t n) {
-                done += static_cast<int>(n);
-            });
+            (void)bench.engine.read(
+                bench.file, &byte, 1, t,
+                [&done, owned = std::move(owned)](Request &, ssize_t n) { done += static_cast<int>(n); });
             (void)bench.engine.read(bench.file, &byte, 1, t, [&done, big](Request &, ssize_t n) {
                 done += static_cast<int>(n) + big[0];
             });
@@ -86,7 +86,8 @@ void started_tasks()
     test::Runner runner(bench.engine);
     on_every_thread([&](int t) {
         for (int i = 0; i < rounds; i++) {
-            Task<int> first = read_one(bench.engine, bench.file, i), second = read_one(bench.engine, bench.file, t);
+            Task<int> first = read_one(bench.engine, bench.file, i),
+                      second = read_one(bench.engine, bench.file, t);
             first.resume();
             second.resume();
             REQUIRE(sync_wait(bench.engine, await_started(first, second)) == 2);
@@ -177,7 +178,8 @@ void drivers()
             for (int k = 0; k < 20; k++) {
                 char byte;
                 std::atomic<bool> done{false};
-                (void)bench.engine.read(bench.file, &byte, 1, 0, [&done](Request &, ssize_t) { done = true; });
+                (void)bench.engine.read(bench.file, &byte, 1, 0,
+                                        [&done](Request &, ssize_t) { done = true; });
                 while (!done) {
                     if (t == 0)
                         bench.engine.poll();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The shape of the interface: noexcept, explicit, deleted, and types, held by the compiler. What must not compile
- * is in refused/; [[nodiscard]] is there, too. Compiles, or does not; runs nothing. */
+/* The shape of the interface: noexcept, explicit, deleted, and types, held by the compiler. What must not
+ * compile is in refused/; [[nodiscard]] is there, too. Compiles, or does not; runs nothing. */
 #include <auraio.hpp>
 
 #include <concepts>
@@ -72,7 +72,8 @@ SAFE(bool, static_cast<bool>(readonly<Request>()));
 
 /* BufferRef */
 static_assert(std::convertible_to<void *, BufferRef> && std::is_nothrow_constructible_v<BufferRef, void *>);
-static_assert(!std::convertible_to<const void *, BufferRef> && std::is_nothrow_constructible_v<BufferRef, const void *>);
+static_assert(!std::convertible_to<const void *, BufferRef> &&
+              std::is_nothrow_constructible_v<BufferRef, const void *>);
 static_assert(!std::default_initializable<BufferRef>);
 SAFE(BufferRef, BufferRef::fixed(0));
 SAFE(BufferRef, BufferRef::fixed(0, 1));
@@ -163,7 +164,8 @@ struct MoveOnly {
 struct WrongArguments {
     void operator()(int *) const;
 };
-static_assert(Callback<Good> && Callback<MoveOnly> && Callback<Good &> && Callback<void (*)(Request &, ssize_t)>);
+static_assert(Callback<Good> && Callback<MoveOnly> && Callback<Good &> &&
+              Callback<void (*)(Request &, ssize_t)>);
 static_assert(!Callback<WrongArguments> && !Callback<int> && !Callback<std::nullptr_t>);
 
 /* Engine */
@@ -173,14 +175,18 @@ static_assert(std::is_nothrow_move_constructible_v<Engine> && std::is_nothrow_mo
 static_assert(!std::is_copy_constructible_v<Engine> && !std::is_copy_assignable_v<Engine>);
 static_assert(!std::convertible_to<Engine, bool>);
 using Iovecs = std::span<const iovec>;
-static_assert(std::same_as<decltype(lvalue<Engine>().read(0, BufferRef(lvalue<void *>()), 1, 0, Good())), Request>);
-static_assert(std::same_as<decltype(lvalue<Engine>().write(0, BufferRef(lvalue<void *>()), 1, 0, MoveOnly())), Request>);
+static_assert(
+    std::same_as<decltype(lvalue<Engine>().read(0, BufferRef(lvalue<void *>()), 1, 0, Good())), Request>);
+static_assert(std::same_as<decltype(lvalue<Engine>().write(0, BufferRef(lvalue<void *>()), 1, 0, MoveOnly())),
+                           Request>);
 static_assert(std::same_as<decltype(lvalue<Engine>().readv(0, Iovecs(), 0, Good())), Request>);
 static_assert(std::same_as<decltype(lvalue<Engine>().writev(0, Iovecs(), 0, Good())), Request>);
 static_assert(std::same_as<decltype(lvalue<Engine>().fsync(0, Good())), Request>);
 static_assert(std::same_as<decltype(lvalue<Engine>().fdatasync(0, Good())), Request>);
-static_assert(std::same_as<decltype(lvalue<Engine>().async_read(0, BufferRef(lvalue<void *>()), 1, 0)), IoAwaitable>);
-static_assert(std::same_as<decltype(lvalue<Engine>().async_write(0, BufferRef(lvalue<void *>()), 1, 0)), IoAwaitable>);
+static_assert(
+    std::same_as<decltype(lvalue<Engine>().async_read(0, BufferRef(lvalue<void *>()), 1, 0)), IoAwaitable>);
+static_assert(
+    std::same_as<decltype(lvalue<Engine>().async_write(0, BufferRef(lvalue<void *>()), 1, 0)), IoAwaitable>);
 static_assert(std::same_as<decltype(lvalue<Engine>().async_fsync(0)), FsyncAwaitable>);
 static_assert(std::same_as<decltype(lvalue<Engine>().async_fdatasync(0)), FsyncAwaitable>);
 static_assert(std::same_as<decltype(readonly<Engine>().poll_fd()), int>);
@@ -204,7 +210,8 @@ SAFE(bool, static_cast<bool>(readonly<Engine>()));
 template <typename T> constexpr bool task_has_its_shape()
 {
     static_assert(std::is_nothrow_default_constructible_v<Task<T>>);
-    static_assert(std::is_nothrow_move_constructible_v<Task<T>> && std::is_nothrow_move_assignable_v<Task<T>>);
+    static_assert(std::is_nothrow_move_constructible_v<Task<T>> &&
+                  std::is_nothrow_move_assignable_v<Task<T>>);
     static_assert(!std::is_copy_constructible_v<Task<T>> && !std::is_copy_assignable_v<Task<T>>);
     using Handle = std::coroutine_handle<typename Task<T>::promise_type>;
     static_assert(std::constructible_from<Task<T>, Handle> && !std::convertible_to<Handle, Task<T>>);
@@ -225,11 +232,10 @@ static_assert(std::same_as<Task<>, Task<void>>);
 SAFE(bool, readonly<IoAwaitable>().await_ready());
 SAFE(bool, readonly<FsyncAwaitable>().await_ready());
 static_assert(std::same_as<decltype(lvalue<IoAwaitable>().await_suspend(std::coroutine_handle<>())), bool>);
-static_assert(std::same_as<decltype(lvalue<FsyncAwaitable>().await_suspend(std::coroutine_handle<>())), bool>);
+static_assert(
+    std::same_as<decltype(lvalue<FsyncAwaitable>().await_suspend(std::coroutine_handle<>())), bool>);
 static_assert(std::same_as<decltype(lvalue<IoAwaitable>().await_resume()), ssize_t>);
 static_assert(std::same_as<decltype(lvalue<FsyncAwaitable>().await_resume()), void>);
 static_assert(!std::default_initializable<IoAwaitable> && !std::default_initializable<FsyncAwaitable>);
 
-int main()
-{
-}
+int main() {}

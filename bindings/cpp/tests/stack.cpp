@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What may run for ever must not grow the stack: stack.cpp AWAITS TASKS. A plain program that works on a thread with a
- * stack of 256 KiB, built without and with optimisation.
+ * What may run for ever must not grow the stack: stack.cpp AWAITS TASKS. A plain program that works on a
+ * thread with a stack of 256 KiB, built without and with optimisation.
  *
- * AWAITS reads of a cached file are awaited one after the other; then so many that are refused, which never suspend;
- * then TASKS tasks are nested in one another, and TASKS that end at once awaited one after the other: those need tail
- * calls, which gcc makes of symmetric transfers from -O2 on. 0 leaves them out.
+ * AWAITS reads of a cached file are awaited one after the other; then so many that are refused, which never
+ * suspend; then TASKS tasks are nested in one another, and TASKS that end at once awaited one after the
+ * other: those need tail calls, which gcc makes of symmetric transfers from -O2 on. 0 leaves them out.
  */
 #include "support.hpp"
 
@@ -72,12 +72,14 @@ void *work(void *context)
 {
     const Counts counts = *static_cast<const Counts *>(context);
     test::Bench bench;
-    expect(sync_wait(bench.engine, await_reads(bench.engine, bench.file, counts.awaits)), counts.awaits, "reads");
+    expect(sync_wait(bench.engine, await_reads(bench.engine, bench.file, counts.awaits)), counts.awaits,
+           "reads");
     expect(sync_wait(bench.engine, await_refusals(bench.engine, counts.awaits)), counts.awaits, "refusals");
     if (counts.tasks > 0) {
         const long nested = sync_wait(bench.engine, nest(bench.engine, bench.file, counts.tasks));
         expect(nested, counts.tasks + 1, "nested tasks");
-        expect(sync_wait(bench.engine, await_tasks(counts.tasks * 10)), counts.tasks * 10, "tasks that end at once");
+        expect(sync_wait(bench.engine, await_tasks(counts.tasks * 10)), counts.tasks * 10,
+               "tasks that end at once");
     }
     return nullptr;
 }

@@ -107,8 +107,8 @@ inline bool names(const std::string &message, const std::string &call)
 /** Wait until something is so. */
 template <typename F> bool eventually(F condition)
 {
-    return await_condition([](void *context) { return static_cast<bool>((*static_cast<F *>(context))()); }, &condition,
-                           patience_ms);
+    return await_condition([](void *context) { return static_cast<bool>((*static_cast<F *>(context))()); },
+                           &condition, patience_ms);
 }
 
 /** An engine with options. */

@@ -97,7 +97,10 @@ Task<> step(int &steps)
     steps++;
 }
 
-Task<> await_value(Task<int> &inner, int &done) { done = co_await inner; }
+Task<> await_value(Task<int> &inner, int &done)
+{
+    done = co_await inner;
+}
 
 } // namespace
 
@@ -122,7 +125,10 @@ Test(task, that_is_empty_is_done_and_has_nothing)
     cr_assert(empty.done() && empty_void.done());
     cr_assert(!empty.resume() && !empty_void.resume());
     cr_assert(test::throws<std::logic_error>([&] { return empty.get(); }));
-    cr_assert(test::throws<std::logic_error>([&] { empty_void.get(); return 0; }));
+    cr_assert(test::throws<std::logic_error>([&] {
+        empty_void.get();
+        return 0;
+    }));
     Engine engine;
     cr_assert(test::throws<std::logic_error>([&] { return sync_wait(engine, await_empty()); }));
     cr_assert(test::throws<std::logic_error>([&] { return sync_wait(engine, Task<int>()); }));
@@ -179,7 +185,10 @@ Test(task, carries_exceptions_through_three_levels)
     cr_assert(test::names(test::message_of([&] { return task.get(); }), "deep"), "it stays there");
     Task<> failed = failing_void();
     failed.resume();
-    cr_assert(test::throws<std::runtime_error>([&] { failed.get(); return 0; }));
+    cr_assert(test::throws<std::runtime_error>([&] {
+        failed.get();
+        return 0;
+    }));
 }
 
 Test(task, that_was_never_started_must_not_be_dropped, .signal = SIGABRT)
@@ -284,7 +293,10 @@ Test(task, has_one_awaiter)
     Task<> one = await_it(inner, first), two = await_it(inner, second);
     one.resume();
     cr_assert(!two.resume());
-    cr_assert(test::throws<std::logic_error>([&] { two.get(); return 0; }));
+    cr_assert(test::throws<std::logic_error>([&] {
+        two.get();
+        return 0;
+    }));
     pipe.put();
     engine.wait(test::patience_ms);
     cr_assert(one.done());

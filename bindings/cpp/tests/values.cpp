@@ -27,9 +27,9 @@ Test(error, predicates_tell_their_errno_and_no_other)
     struct {
         int code;
         bool (Error::*holds)() const noexcept;
-    } const predicates[] = {{EINVAL, &Error::is_invalid},       {EAGAIN, &Error::is_again},
-                            {ESHUTDOWN, &Error::is_shutdown},   {ECANCELED, &Error::is_cancelled},
-                            {EBUSY, &Error::is_busy},           {ENOENT, &Error::is_not_found}};
+    } const predicates[] = {{EINVAL, &Error::is_invalid},     {EAGAIN, &Error::is_again},
+                            {ESHUTDOWN, &Error::is_shutdown}, {ECANCELED, &Error::is_cancelled},
+                            {EBUSY, &Error::is_busy},         {ENOENT, &Error::is_not_found}};
     for (const auto &asked : predicates)
         for (const auto &given : predicates)
             cr_assert_eq((Error(given.code).*asked.holds)(), given.code == asked.code);
@@ -39,9 +39,17 @@ Test(error, check_throws_errno_when_the_condition_fails)
 {
     check(true, "fine");
     errno = EBUSY;
-    cr_assert_eq(test::error_of([] { check(false, "step"); return 0; }), EBUSY);
+    cr_assert_eq(test::error_of([] {
+                     check(false, "step");
+                     return 0;
+                 }),
+                 EBUSY);
     errno = EAGAIN;
-    cr_assert(test::names(test::message_of([] { check(false, "step"); return 0; }), "step"));
+    cr_assert(test::names(test::message_of([] {
+                              check(false, "step");
+                              return 0;
+                          }),
+                          "step"));
 }
 
 Test(error, throw_errno_throws_it)
@@ -101,14 +109,17 @@ Test(options, an_unknown_ring_select_reads_as_adaptive)
     Options options;
     cr_assert(options.ring_select(static_cast<RingSelect>(99)).ring_select() == RingSelect::Adaptive);
     cr_assert(options.ring_select(static_cast<RingSelect>(-1)).ring_select() == RingSelect::Adaptive);
-    for (auto known : {RingSelect::Adaptive, RingSelect::CpuLocal, RingSelect::RoundRobin, RingSelect::ThreadLocal})
+    for (auto known :
+         {RingSelect::Adaptive, RingSelect::CpuLocal, RingSelect::RoundRobin, RingSelect::ThreadLocal})
         cr_assert(options.ring_select(known).ring_select() == known);
 }
 
 Test(options, the_log_gets_what_the_library_says)
 {
     std::string said;
-    auto note = [](auraio_log_level_t, const char *message, void *to) { *static_cast<std::string *>(to) = message; };
+    auto note = [](auraio_log_level_t, const char *message, void *to) {
+        *static_cast<std::string *>(to) = message;
+    };
     Engine engine(Options().log(note, &said));
     auto buf = engine.allocate_buffer(4096).release();
     auraio_buffer_free(buf.engine, buf.data, 1);
@@ -176,7 +187,8 @@ Test(buffer_ref, names_a_place_in_a_registered_buffer)
 static void read_once(test::Bench &bench, std::size_t len)
 {
     std::vector<char> into(len);
-    cr_assert_eq(sync_wait(bench.engine, bench.engine.async_read(bench.file, into.data(), len, 0)), static_cast<ssize_t>(len));
+    cr_assert_eq(sync_wait(bench.engine, bench.engine.async_read(bench.file, into.data(), len, 0)),
+                 static_cast<ssize_t>(len));
 }
 
 Test(stats, count_what_was_done)
@@ -295,5 +307,8 @@ Test(result, of_nothing_holds_success_or_an_error)
     const Result<void> failed = sync_wait(bench.engine, sync_file(bench.engine, -1));
     cr_assert(!failed.has_value());
     cr_assert(failed.error() == std::errc::invalid_argument);
-    cr_assert(test::throws<std::exception>([&] { failed.value(); return 0; }));
+    cr_assert(test::throws<std::exception>([&] {
+        failed.value();
+        return 0;
+    }));
 }

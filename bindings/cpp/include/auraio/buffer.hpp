@@ -2,8 +2,8 @@
 /**
  * Memory for operations: BufferRef names a place, Buffer owns one.
  *
- * A Buffer from Engine::allocate_buffer() keeps the engine's pool alive. It outlives its Engine safely, contents
- * included, and may be destroyed on any thread.
+ * A Buffer from Engine::allocate_buffer() keeps the engine's pool alive. It outlives its Engine safely,
+ * contents included, and may be destroyed on any thread.
  */
 #ifndef AURAIO_BUFFER_HPP
 #define AURAIO_BUFFER_HPP

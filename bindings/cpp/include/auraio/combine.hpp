@@ -2,14 +2,14 @@
 /**
  * when_all and when_any: tasks at the same time.
  *
- * Both start every task and end when every one of them is done, so that nothing of the caller's is in use any more
- * (structured concurrency). What decides the outcome also stops the others: the first failure of when_all, the first
- * task to be done, well or not, of when_any. Their operations are cancelled, and what they then throw is dropped.
- * Stop requests of the coroutine that waits are passed on to them.
+ * Both start every task and end when every one of them is done, so that nothing of the caller's is in use any
+ * more (structured concurrency). What decides the outcome also stops the others: the first failure of
+ * when_all, the first task to be done, well or not, of when_any. Their operations are cancelled, and what
+ * they then throw is dropped. Stop requests of the coroutine that waits are passed on to them.
  *
- * Each task is awaited by a Branch, a coroutine that counts down in a Gather when its task is done; the last one
- * resumes who waits. The count starts one higher: the waiter counts down when it has gone to sleep, so it is
- * resumed exactly once, or not suspended at all.
+ * Each task is awaited by a Branch, a coroutine that counts down in a Gather when its task is done; the last
+ * one resumes who waits. The count starts one higher: the waiter counts down when it has gone to sleep, so it
+ * is resumed exactly once, or not suspended at all.
  */
 #ifndef AURAIO_COMBINE_HPP
 #define AURAIO_COMBINE_HPP
@@ -115,7 +115,8 @@ class Branch
 public:
     struct promise_type : FrameMemory {
         template <typename T>
-        promise_type(Task<T> &, Gather &gather, std::size_t) noexcept : gather_(gather), token_(gather.token())
+        promise_type(Task<T> &, Gather &gather, std::size_t) noexcept
+            : gather_(gather), token_(gather.token())
         {
         }
 
@@ -202,11 +203,10 @@ inline void start_all(std::vector<Branch> &branches)
 
 } // namespace detail
 
-/** Run tasks at the same time, to their ends. Their results, std::monostate for void; or what the first to fail
- * threw. */
+/** Run tasks at the same time, to their ends. Their results, std::monostate for void; or what the first to
+ * fail threw. */
 template <typename... T>
-    requires(sizeof...(T) > 0)
-Task<std::tuple<detail::Settled<T>...>> when_all(Task<T>... tasks)
+requires(sizeof...(T) > 0) Task<std::tuple<detail::Settled<T>...>> when_all(Task<T>... tasks)
 {
     detail::Gather gather(sizeof...(T), detail::Gather::Decides::failure, co_await get_stop_token());
     std::vector<detail::Branch> branches = detail::branches_of(gather, tasks...);
@@ -249,11 +249,10 @@ template <typename T> struct First {
     T value;
 };
 
-/** Run tasks at the same time until one is done; its result, or what it threw. The others are stopped, and waited
- * for. */
+/** Run tasks at the same time until one is done; its result, or what it threw. The others are stopped, and
+ * waited for. */
 template <typename... T>
-    requires(sizeof...(T) > 0)
-Task<First<std::variant<detail::Settled<T>...>>> when_any(Task<T>... tasks)
+requires(sizeof...(T) > 0) Task<First<std::variant<detail::Settled<T>...>>> when_any(Task<T>... tasks)
 {
     using Value = std::variant<detail::Settled<T>...>;
     detail::Gather gather(sizeof...(T), detail::Gather::Decides::anything, co_await get_stop_token());
@@ -262,10 +261,13 @@ Task<First<std::variant<detail::Settled<T>...>>> when_any(Task<T>... tasks)
     co_await gather;
     const std::size_t first = gather.decider();
     std::optional<Value> value;
-    [&]<std::size_t... I>(std::index_sequence<I...>) {
-        ((I == first ? static_cast<void>(value.emplace(std::in_place_index<I>, detail::settled(tasks))) : void()),
+    [&]<std::size_t... I>(std::index_sequence<I...>)
+    {
+        ((I == first ? static_cast<void>(value.emplace(std::in_place_index<I>, detail::settled(tasks)))
+                     : void()),
          ...);
-    }(std::index_sequence_for<T...>{});
+    }
+    (std::index_sequence_for<T...>{});
     co_return First<Value>{first, std::move(*value)};
 }
 

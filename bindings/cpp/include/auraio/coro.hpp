@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /**
- * Operations for coroutines: what Engine's async_ members return. co_await one in a Task, or in a coroutine of any
- * other type.
+ * Operations for coroutines: what Engine's async_ members return. co_await one in a Task, or in a coroutine
+ * of any other type.
  *
- * An awaitable is a description; the operation is submitted when it is awaited. The coroutine goes on on the thread
- * that drives completions, or at once when the submission is refused. Errors are thrown as Error(code, name of the
- * member), or given as values: `co_await engine.async_read(...).nothrow()`. Inside a coroutine with a stop token
- * (Task::stop_on, sync_wait, spawn, when_any) the operation is cancelled when that stops.
+ * An awaitable is a description; the operation is submitted when it is awaited. The coroutine goes on on the
+ * thread that drives completions, or at once when the submission is refused. Errors are thrown as Error(code,
+ * name of the member), or given as values: `co_await engine.async_read(...).nothrow()`. Inside a coroutine
+ * with a stop token (Task::stop_on, sync_wait, spawn, when_any) the operation is cancelled when that stops.
  */
 #ifndef AURAIO_CORO_HPP
 #define AURAIO_CORO_HPP
@@ -62,28 +62,29 @@ public:
     {
     }
 
-    /** Give up after that long, counted from its submission: Error(ETIMEDOUT), unless it was too late to stop. */
+    /** Give up after that long, counted from its submission: Error(ETIMEDOUT), unless it was too late to
+     * stop. */
     template <typename Rep, typename Period>
-    [[nodiscard]] OpAwaitable within(std::chrono::duration<Rep, Period> time) && noexcept
+    [[nodiscard]] OpAwaitable within(std::chrono::duration<Rep, Period> time) &&noexcept
     {
         const auto ns = std::chrono::ceil<std::chrono::nanoseconds>(time).count();
         op_.timeout_ns = ns > 0 ? static_cast<std::uint64_t>(ns) : 1; /* 0 would be no deadline */
         return std::move(*this);
     }
     /** RWF_* of preadv2 and pwritev2; see auraio_op_t. */
-    [[nodiscard]] OpAwaitable rw_flags(int flags) && noexcept
+    [[nodiscard]] OpAwaitable rw_flags(int flags) &&noexcept
     {
         op_.rw_flags = flags;
         return std::move(*this);
     }
     /** Cancel it when the token says so, rather than when the coroutine's does. */
-    [[nodiscard]] OpAwaitable stop_on(std::stop_token token) && noexcept
+    [[nodiscard]] OpAwaitable stop_on(std::stop_token token) &&noexcept
     {
         token_ = std::move(token);
         return std::move(*this);
     }
     /** Failure as a value: co_await gives a Result. */
-    [[nodiscard]] detail::Nothrow<OpAwaitable> nothrow() && noexcept
+    [[nodiscard]] detail::Nothrow<OpAwaitable> nothrow() &&noexcept
     {
         return detail::Nothrow<OpAwaitable>(std::move(*this));
     }
@@ -123,16 +124,16 @@ class [[nodiscard]] IoAwaitable : public detail::Completion
 public:
     /* See OpAwaitable. */
     template <typename Rep, typename Period>
-    [[nodiscard]] OpAwaitable<ssize_t> within(std::chrono::duration<Rep, Period> time) && noexcept
+    [[nodiscard]] OpAwaitable<ssize_t> within(std::chrono::duration<Rep, Period> time) &&noexcept
     {
         return general().within(time);
     }
-    [[nodiscard]] OpAwaitable<ssize_t> rw_flags(int flags) && noexcept { return general().rw_flags(flags); }
-    [[nodiscard]] OpAwaitable<ssize_t> stop_on(std::stop_token token) && noexcept
+    [[nodiscard]] OpAwaitable<ssize_t> rw_flags(int flags) &&noexcept { return general().rw_flags(flags); }
+    [[nodiscard]] OpAwaitable<ssize_t> stop_on(std::stop_token token) &&noexcept
     {
         return general().stop_on(std::move(token));
     }
-    [[nodiscard]] detail::Nothrow<IoAwaitable> nothrow() && noexcept
+    [[nodiscard]] detail::Nothrow<IoAwaitable> nothrow() &&noexcept
     {
         return detail::Nothrow<IoAwaitable>(std::move(*this));
     }
@@ -157,7 +158,8 @@ public:
 private:
     friend class Engine;
 
-    IoAwaitable(auraio_engine_t *engine, int fd, BufferRef buf, std::size_t len, off_t offset, bool is_write) noexcept
+    IoAwaitable(auraio_engine_t *engine, int fd, BufferRef buf, std::size_t len, off_t offset,
+                bool is_write) noexcept
         : engine_(engine), buf_(buf.c_buf()), len_(len), offset_(offset), fd_(fd), is_write_(is_write)
     {
     }
@@ -188,15 +190,15 @@ class [[nodiscard]] FsyncAwaitable : public detail::Completion
 public:
     /* See OpAwaitable. */
     template <typename Rep, typename Period>
-    [[nodiscard]] OpAwaitable<void> within(std::chrono::duration<Rep, Period> time) && noexcept
+    [[nodiscard]] OpAwaitable<void> within(std::chrono::duration<Rep, Period> time) &&noexcept
     {
         return general().within(time);
     }
-    [[nodiscard]] OpAwaitable<void> stop_on(std::stop_token token) && noexcept
+    [[nodiscard]] OpAwaitable<void> stop_on(std::stop_token token) &&noexcept
     {
         return general().stop_on(std::move(token));
     }
-    [[nodiscard]] detail::Nothrow<FsyncAwaitable> nothrow() && noexcept
+    [[nodiscard]] detail::Nothrow<FsyncAwaitable> nothrow() &&noexcept
     {
         return detail::Nothrow<FsyncAwaitable>(std::move(*this));
     }

@@ -2,14 +2,14 @@
 /**
  * The engine: operations with callables, completions, buffers, figures.
  *
- * Threads: as in auraio.h, but for completions: one thread at a time drives an engine, so its callbacks never run
- * at once, except with RingSelect::ThreadLocal, where each thread completes its own operations. Callables run on
- * the thread that drives, inside poll(), wait(), run(), drain(), sync_wait(), unregister_buffers() or the
- * destructor. An exception that leaves one is std::terminate.
+ * Threads: as in auraio.h, but for completions: one thread at a time drives an engine, so its callbacks never
+ * run at once, except with RingSelect::ThreadLocal, where each thread completes its own operations. Callables
+ * run on the thread that drives, inside poll(), wait(), run(), drain(), sync_wait(), unregister_buffers() or
+ * the destructor. An exception that leaves one is std::terminate.
  *
  * An Engine may be moved while operations are in flight. Every call on one that was moved from throws
- * Error(EINVAL); those that are noexcept return the empty value. In a forked child every call on an inherited one
- * throws Error(EPERM), and callables in flight are not run or destroyed there.
+ * Error(EINVAL); those that are noexcept return the empty value. In a forked child every call on an inherited
+ * one throws Error(EPERM), and callables in flight are not run or destroyed there.
  */
 #ifndef AURAIO_ENGINE_HPP
 #define AURAIO_ENGINE_HPP
@@ -71,15 +71,16 @@ public:
     Engine &operator=(const Engine &) = delete;
 
     /**
-     * Finishes what is pending, cancelling what may wait for ever, and runs the callbacks. From a callback that
-     * happens when the outermost call returns. Buffers of its pool stay valid.
+     * Finishes what is pending, cancelling what may wait for ever, and runs the callbacks. From a callback
+     * that happens when the outermost call returns. Buffers of its pool stay valid.
      */
     ~Engine() { shut_down(); }
 
     /*
      * Operations. The callable is taken by value and called once, with the Request and the result: bytes, or
-     * what the operation's C function says, or a negative errno. Up to 48 bytes of captures cost no allocation.
-     * They throw Error(errno, name of the C function), and what copying or moving the callable throws.
+     * what the operation's C function says, or a negative errno. Up to 48 bytes of captures cost no
+     * allocation. They throw Error(errno, name of the C function), and what copying or moving the callable
+     * throws.
      */
 
     template <Callback F>
@@ -98,7 +99,8 @@ public:
         });
     }
 
-    /** The iovecs and their buffers stay valid until the callback. More than INT_MAX of them: Error(EINVAL). */
+    /** The iovecs and their buffers stay valid until the callback. More than INT_MAX of them: Error(EINVAL).
+     */
     template <Callback F>
     [[nodiscard]] Request readv(int fd, std::span<const iovec> iov, off_t offset, F &&callback)
     {
@@ -187,9 +189,9 @@ public:
     }
 
     /*
-     * The same for coroutines, defined in coro.hpp: co_await them. They start when they are awaited; the Engine
-     * and what they name stays valid until then, buffers and paths until they have completed. Errors are thrown
-     * by co_await, as Error(code, "async_read") and so on.
+     * The same for coroutines, defined in coro.hpp: co_await them. They start when they are awaited; the
+     * Engine and what they name stays valid until then, buffers and paths until they have completed. Errors
+     * are thrown by co_await, as Error(code, "async_read") and so on.
      */
 
     [[nodiscard]] inline IoAwaitable async_read(int fd, BufferRef buf, std::size_t len, off_t offset);
@@ -198,7 +200,8 @@ public:
     [[nodiscard]] inline FsyncAwaitable async_fdatasync(int fd);
     [[nodiscard]] inline OpAwaitable<ssize_t> async_readv(int fd, std::span<const iovec> iov, off_t offset);
     [[nodiscard]] inline OpAwaitable<ssize_t> async_writev(int fd, std::span<const iovec> iov, off_t offset);
-    [[nodiscard]] inline OpAwaitable<int> async_openat(int dirfd, const char *path, int flags, mode_t mode = 0);
+    [[nodiscard]] inline OpAwaitable<int> async_openat(int dirfd, const char *path, int flags,
+                                                       mode_t mode = 0);
     [[nodiscard]] inline OpAwaitable<void> async_close(int fd);
     [[nodiscard]] inline OpAwaitable<void> async_statx(int dirfd, const char *path, int flags, unsigned mask,
                                                        struct statx *statxbuf);
@@ -209,12 +212,13 @@ public:
     /** Any operation: the result is C's. */
     [[nodiscard]] inline OpAwaitable<ssize_t> async_submit(const auraio_op_t &op);
 
-    /** Ask for an operation to be cancelled; its callback still comes. False: it is too late, or was asked. */
+    /** Ask for an operation to be cancelled; its callback still comes. False: it is too late, or was asked.
+     */
     bool cancel(Request &req) noexcept { return req && auraio_cancel(handle_, req.handle()) == 0; }
 
     /*
-     * Completions. While another thread drives this engine, poll() returns 0 at once; wait() returns when that
-     * one has completed something or has given way, drain() when it could do its work; run() stands by.
+     * Completions. While another thread drives this engine, poll() returns 0 at once; wait() returns when
+     * that one has completed something or has given way, drain() when it could do its work; run() stands by.
      */
 
     /** A descriptor for event loops; see auraio_get_poll_fd(). */
@@ -236,7 +240,8 @@ public:
                                  [&](int) { return auraio_poll(core->handle); });
     }
 
-    /** Wait until something completes. Returns how many did; 0: @p timeout_ms has passed, or nothing is pending. */
+    /** Wait until something completes. Returns how many did; 0: @p timeout_ms has passed, or nothing is
+     * pending. */
     int wait(int timeout_ms = -1)
     {
         const detail::CoreRef core = live("auraio_wait");
@@ -363,7 +368,8 @@ private:
 
     /* The Core comes first: nothing can fail once there is a C engine. */
     Engine(const auraio_options_t *options, bool shared, const char *name)
-        : core_(new detail::Core(shared)), handle_(options ? auraio_create_with_options(options) : auraio_create())
+        : core_(new detail::Core(shared)),
+          handle_(options ? auraio_create_with_options(options) : auraio_create())
     {
         check(handle_ != nullptr, name);
         core_->handle = handle_;

@@ -35,8 +35,8 @@ public:
 [[noreturn, gnu::noinline, gnu::cold]] inline void throw_errno(std::string_view context = {})
 {
     /*
-     * Out of line because the address of errno belongs to a thread: a compiler may take it for a constant, and
-     * a coroutine that this were inlined into may have changed threads since it was computed.
+     * Out of line because the address of errno belongs to a thread: a compiler may take it for a constant,
+     * and a coroutine that this were inlined into may have changed threads since it was computed.
      */
     throw Error(errno, context);
 }

@@ -20,8 +20,8 @@ enum class RingSelect {
 };
 
 /**
- * What a setter takes by default is chosen over a getter on an object that is not const: `opts.disable_adaptive()`
- * disables, `std::as_const(opts).disable_adaptive()` asks.
+ * What a setter takes by default is chosen over a getter on an object that is not const:
+ * `opts.disable_adaptive()` disables, `std::as_const(opts).disable_adaptive()` asks.
  */
 class Options
 {

@@ -2,10 +2,11 @@
 /**
  * Results as values: what co_await gives for `operation.nothrow()`.
  *
- * Result<T> is std::expected<T, std::error_code> where the standard library has it (C++23). Elsewhere it is the
- * class below, which has the part of its interface that results need: has_value(), bool, value(), error(), * and
- * ->, value_or(). The two live in inline namespaces of their own, so that code compiled either way links into one
- * program without one's Result being taken for the other's.
+ * Result<T> is std::expected<T, std::error_code> where the standard library has it (C++23). Elsewhere it is
+ * the class below, which has the part of its interface that results need: has_value(), bool, value(),
+ * error(), * and
+ * ->, value_or(). The two live in inline namespaces of their own, so that code compiled either way links into
+ * one program without one's Result being taken for the other's.
  */
 #ifndef AURAIO_RESULT_HPP
 #define AURAIO_RESULT_HPP

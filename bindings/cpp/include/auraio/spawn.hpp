@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /**
- * spawn: a task that nobody awaits. It starts at once, on the calling thread, goes on wherever its awaits resume it,
- * and frees itself. What it throws goes to a sink. Engine::drain() waits for spawned tasks that await operations.
+ * spawn: a task that nobody awaits. It starts at once, on the calling thread, goes on wherever its awaits
+ * resume it, and frees itself. What it throws goes to a sink. Engine::drain() waits for spawned tasks that
+ * await operations.
  */
 #ifndef AURAIO_SPAWN_HPP
 #define AURAIO_SPAWN_HPP
@@ -55,7 +56,8 @@ template <typename T, typename Sink> Detached detach(Task<T> task, Sink sink, st
  * Run a task that nobody waits for.
  *
  * @param task   its result is dropped. An empty one is std::logic_error, to the sink.
- * @param sink   called with what the task threw, on the thread where it did; it must not throw (std::terminate).
+ * @param sink   called with what the task threw, on the thread where it did; it must not throw
+ * (std::terminate).
  * @param token  cancels what the task awaits.
  */
 template <typename T, std::invocable<std::exception_ptr> Sink>
@@ -67,7 +69,8 @@ void spawn(Task<T> task, Sink sink, std::stop_token token = {})
 /** The same where nothing is expected to fail: an exception is std::terminate. */
 template <typename T> void spawn(Task<T> task, std::stop_token token = {})
 {
-    spawn(std::move(task), [](std::exception_ptr) { std::terminate(); }, std::move(token));
+    spawn(
+        std::move(task), [](std::exception_ptr) { std::terminate(); }, std::move(token));
 }
 
 } // namespace auraio

@@ -26,8 +26,8 @@ public:
     [[nodiscard]] int optimal_batch_size() const noexcept { return stats_.optimal_batch_size; }
     [[nodiscard]] std::uint64_t adaptive_spills() const noexcept { return stats_.adaptive_spills; }
 
-    [[nodiscard]] const auraio_stats_t &c_stats() const & noexcept { return stats_; }
-    [[nodiscard]] auraio_stats_t c_stats() const && noexcept { return stats_; }
+    [[nodiscard]] const auraio_stats_t &c_stats() const &noexcept { return stats_; }
+    [[nodiscard]] auraio_stats_t c_stats() const &&noexcept { return stats_; }
 
 private:
     friend class Engine;
@@ -53,8 +53,8 @@ public:
     /** The ring these are of; -1: none. */
     [[nodiscard]] int ring_index() const noexcept { return ring_index_; }
 
-    [[nodiscard]] const auraio_ring_stats_t &c_stats() const & noexcept { return stats_; }
-    [[nodiscard]] auraio_ring_stats_t c_stats() const && noexcept { return stats_; }
+    [[nodiscard]] const auraio_ring_stats_t &c_stats() const &noexcept { return stats_; }
+    [[nodiscard]] auraio_ring_stats_t c_stats() const &&noexcept { return stats_; }
 
 private:
     friend class Engine;
@@ -69,7 +69,10 @@ public:
     static constexpr int bucket_width_us = AURAIO_HISTOGRAM_BUCKET_WIDTH_US;
 
     /** How many latencies fell into a bucket; 0 for one that does not exist. */
-    [[nodiscard]] std::uint32_t bucket(int idx) const noexcept { return exists(idx) ? hist_.buckets[idx] : 0; }
+    [[nodiscard]] std::uint32_t bucket(int idx) const noexcept
+    {
+        return exists(idx) ? hist_.buckets[idx] : 0;
+    }
     [[nodiscard]] std::uint32_t overflow() const noexcept { return hist_.overflow; }
     [[nodiscard]] std::uint32_t total_count() const noexcept { return hist_.total_count; }
     [[nodiscard]] int max_tracked_us() const noexcept { return hist_.max_tracked_us; }
@@ -82,8 +85,8 @@ public:
         return exists(idx) ? (idx + 1) * hist_.bucket_width_us : 0;
     }
 
-    [[nodiscard]] const auraio_histogram_t &c_histogram() const & noexcept { return hist_; }
-    [[nodiscard]] auraio_histogram_t c_histogram() const && noexcept { return hist_; }
+    [[nodiscard]] const auraio_histogram_t &c_histogram() const &noexcept { return hist_; }
+    [[nodiscard]] auraio_histogram_t c_histogram() const &&noexcept { return hist_; }
 
 private:
     friend class Engine;
@@ -98,8 +101,8 @@ public:
     [[nodiscard]] std::size_t total_buffers() const noexcept { return stats_.total_buffers; }
     [[nodiscard]] int shard_count() const noexcept { return stats_.shard_count; }
 
-    [[nodiscard]] const auraio_buffer_stats_t &c_stats() const & noexcept { return stats_; }
-    [[nodiscard]] auraio_buffer_stats_t c_stats() const && noexcept { return stats_; }
+    [[nodiscard]] const auraio_buffer_stats_t &c_stats() const &noexcept { return stats_; }
+    [[nodiscard]] auraio_buffer_stats_t c_stats() const &&noexcept { return stats_; }
 
 private:
     friend class Engine;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /**
- * sync_wait: from ordinary code into coroutines. Drives the engine until a task is done, and returns its result.
+ * sync_wait: from ordinary code into coroutines. Drives the engine until a task is done, and returns its
+ * result.
  *
- * The task may finish on any thread: here, in another thread's run(), or wherever an awaitable of the user's own
- * resumes it. A coroutine of ours awaits it, and its end raises a flag and wakes the thread that waits. Raising
- * the flag is the last it does with anything of that thread's, which may go on at once; the Core, through which
- * it wakes, is held by a reference of its own.
+ * The task may finish on any thread: here, in another thread's run(), or wherever an awaitable of the user's
+ * own resumes it. A coroutine of ours awaits it, and its end raises a flag and wakes the thread that waits.
+ * Raising the flag is the last it does with anything of that thread's, which may go on at once; the Core,
+ * through which it wakes, is held by a reference of its own.
  */
 #ifndef AURAIO_SYNC_HPP
 #define AURAIO_SYNC_HPP
@@ -35,7 +36,8 @@ class SyncRoot
 public:
     struct promise_type {
         template <typename T>
-        promise_type(Task<T> &, std::atomic<bool> &done, const CoreRef &core) noexcept : done_(&done), core_(core)
+        promise_type(Task<T> &, std::atomic<bool> &done, const CoreRef &core) noexcept
+            : done_(&done), core_(core)
         {
         }
 
@@ -101,7 +103,8 @@ template <typename T> void run_to_end(Engine &engine, Task<T> &task)
 }
 
 /** A task for any awaitable. */
-template <typename A> auto as_task(A awaitable) -> Task<decltype(awaiter_of(std::declval<A>()).await_resume())>
+template <typename A>
+auto as_task(A awaitable) -> Task<decltype(awaiter_of(std::declval<A>()).await_resume())>
 {
     co_return co_await std::move(awaitable);
 }
@@ -109,9 +112,9 @@ template <typename A> auto as_task(A awaitable) -> Task<decltype(awaiter_of(std:
 } // namespace detail
 
 /**
- * Run a task to its end, driving the engine, and return its result or throw what it threw. May be called beside
- * other threads that drive, and inside callbacks. Throws std::logic_error for an empty task, Error(EINVAL) for an
- * engine that was moved from.
+ * Run a task to its end, driving the engine, and return its result or throw what it threw. May be called
+ * beside other threads that drive, and inside callbacks. Throws std::logic_error for an empty task,
+ * Error(EINVAL) for an engine that was moved from.
  */
 template <typename T> T sync_wait(Engine &engine, Task<T> task)
 {
@@ -127,7 +130,7 @@ template <typename T> T sync_wait(Engine &engine, Task<T> task, std::stop_token 
 
 /** The same for any awaitable. */
 template <typename A>
-    requires std::is_base_of_v<detail::Completion, A>
+requires std::is_base_of_v<detail::Completion, A>
 auto sync_wait(Engine &engine, A awaitable)
 {
     return sync_wait(engine, detail::as_task(std::move(awaitable)));

@@ -2,22 +2,23 @@
 /**
  * Task: a coroutine that starts when it is awaited or resumed, and hands its result to whoever awaits it.
  *
- * The Task object owns the frame. Two words of the promise decide everything that threads could disagree about:
+ * The Task object owns the frame. Two words of the promise decide everything that threads could disagree
+ * about:
  *
- *   stage         created -> active, and parked while it waits for an awaitable that is not ours. Only who moves
- *                 it from created or parked to active resumes the coroutine, so that resume() on one that waits
- *                 for I/O, runs, or is being resumed elsewhere does nothing.
- *   continuation  empty -> who awaits it -> finished, or empty -> finished. An awaiter that finds `finished` goes
- *                 on at once; the coroutine's end resumes whoever is there. Each is one atomic exchange, so a task
- *                 may finish on one thread while a coroutine on another is about to await it.
+ *   stage         created -> active, and parked while it waits for an awaitable that is not ours. Only who
+ * moves it from created or parked to active resumes the coroutine, so that resume() on one that waits for
+ * I/O, runs, or is being resumed elsewhere does nothing. continuation  empty -> who awaits it -> finished, or
+ * empty -> finished. An awaiter that finds `finished` goes on at once; the coroutine's end resumes whoever is
+ * there. Each is one atomic exchange, so a task may finish on one thread while a coroutine on another is
+ * about to await it.
  *
- * Both transfers, into a task and out of it, are symmetric: from gcc's -O2 and at any level of clang they are tail
- * calls, and neither nesting nor loops of tasks that finish at once grow the stack. The await_suspend functions are
- * out of line and touch nothing of a frame after the exchange that lets it go: compilers that inline them keep
- * temporaries in the frame, which may be gone by then.
+ * Both transfers, into a task and out of it, are symmetric: from gcc's -O2 and at any level of clang they are
+ * tail calls, and neither nesting nor loops of tasks that finish at once grow the stack. The await_suspend
+ * functions are out of line and touch nothing of a frame after the exchange that lets it go: compilers that
+ * inline them keep temporaries in the frame, which may be gone by then.
  *
- * Threads: done(), and co_await by one coroutine, from any; the rest of a Task object belongs to one thread at a
- * time.
+ * Threads: done(), and co_await by one coroutine, from any; the rest of a Task object belongs to one thread
+ * at a time.
  */
 #ifndef AURAIO_TASK_HPP
 #define AURAIO_TASK_HPP
@@ -67,7 +68,8 @@ public:
     struct FinalAwaiter {
         bool await_ready() const noexcept { return false; }
         template <typename P>
-        [[gnu::noinline]] std::coroutine_handle<> await_suspend(std::coroutine_handle<P> handle) const noexcept
+        [[gnu::noinline]] std::coroutine_handle<>
+        await_suspend(std::coroutine_handle<P> handle) const noexcept
         {
             void *next = handle.promise().finish();
             if (next != nullptr)
@@ -109,7 +111,8 @@ public:
         return stage_.load(std::memory_order_acquire) == Stage::created;
     }
 
-    /** False: it has finished, and there is nothing to wait for. Throws std::logic_error for a second awaiter. */
+    /** False: it has finished, and there is nothing to wait for. Throws std::logic_error for a second
+     * awaiter. */
     [[nodiscard]] bool set_continuation(std::coroutine_handle<> handle)
     {
         void *found = nullptr;
@@ -120,8 +123,12 @@ public:
         return false;
     }
 
-    /** By whom it may be cancelled; a parent's token is only pointed to, for parents outlive their children. */
-    [[nodiscard]] const std::stop_token &stop_token() const noexcept { return inherited_ ? *inherited_ : own_; }
+    /** By whom it may be cancelled; a parent's token is only pointed to, for parents outlive their children.
+     */
+    [[nodiscard]] const std::stop_token &stop_token() const noexcept
+    {
+        return inherited_ ? *inherited_ : own_;
+    }
     void stop_on(std::stop_token token) noexcept { own_ = std::move(token); }
 
     /** Before it starts. */
@@ -207,15 +214,13 @@ template <typename A> auto TaskPromise::await_transform(A &&awaitable)
 /** A promise that keeps a result of type T. */
 template <typename T> class ResultPromise : public TaskPromise
 {
-    using Value = std::conditional_t<std::is_reference_v<T>, std::reference_wrapper<std::remove_reference_t<T>>, T>;
+    using Value =
+        std::conditional_t<std::is_reference_v<T>, std::reference_wrapper<std::remove_reference_t<T>>, T>;
 
 public:
     template <typename U>
-        requires std::is_convertible_v<U &&, T>
-    void return_value(U &&value)
-    {
-        result_.template emplace<1>(std::forward<U>(value));
-    }
+    requires std::is_convertible_v<U &&, T>
+    void return_value(U &&value) { result_.template emplace<1>(std::forward<U>(value)); }
     void unhandled_exception() noexcept { result_.template emplace<2>(std::current_exception()); }
 
     [[nodiscard]] bool failed() const noexcept { return result_.index() == 2; }
@@ -262,7 +267,8 @@ public:
 
     [[nodiscard]] bool await_ready() const noexcept { return task_.promise().finished(); }
 
-    template <typename P> [[gnu::noinline]] std::coroutine_handle<> await_suspend(std::coroutine_handle<P> parent)
+    template <typename P>
+    [[gnu::noinline]] std::coroutine_handle<> await_suspend(std::coroutine_handle<P> parent)
     {
         const std::coroutine_handle<Promise> task = task_;
         Promise &promise = task.promise();
@@ -271,7 +277,8 @@ public:
             (void)promise.set_continuation(parent);
             return task;
         }
-        /* Once the continuation is set, the task may resume the parent on another thread, and *this is gone. */
+        /* Once the continuation is set, the task may resume the parent on another thread, and *this is gone.
+         */
         if (promise.set_continuation(parent))
             return std::noop_coroutine();
         return parent;
@@ -323,8 +330,8 @@ public:
     ~Task() { destroy(); }
 
     /**
-     * Start it, or resume it where it waits for an awaitable that is not of this library. Where it waits for I/O
-     * or for another task, or runs, this does nothing. Returns true while it is not done.
+     * Start it, or resume it where it waits for an awaitable that is not of this library. Where it waits for
+     * I/O or for another task, or runs, this does nothing. Returns true while it is not done.
      */
     bool resume()
     {
@@ -347,7 +354,8 @@ public:
         return handle_.promise().take();
     }
 
-    /** Cancel what it awaits when the token says so, in place of the token of whoever awaits it. Before it starts. */
+    /** Cancel what it awaits when the token says so, in place of the token of whoever awaits it. Before it
+     * starts. */
     Task &&stop_on(std::stop_token token) &&
     {
         if (handle_)

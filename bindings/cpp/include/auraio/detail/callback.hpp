@@ -2,10 +2,10 @@
 /**
  * Callables as callbacks of C.
  *
- * C calls a function with a pointer. The function is complete(), compiled for each type of callable, so nothing
- * has to be looked up; the pointer is where the callable was built, and where it stays until it has been called
- * and destroyed: a slot when it fits (Slots; no allocation), the heap when it does not. Nothing in it refers to
- * the Engine. The callable is called once, as an rvalue where it can be.
+ * C calls a function with a pointer. The function is complete(), compiled for each type of callable, so
+ * nothing has to be looked up; the pointer is where the callable was built, and where it stays until it has
+ * been called and destroyed: a slot when it fits (Slots; no allocation), the heap when it does not. Nothing
+ * in it refers to the Engine. The callable is called once, as an rvalue where it can be.
  */
 #ifndef AURAIO_DETAIL_CALLBACK_HPP
 #define AURAIO_DETAIL_CALLBACK_HPP
@@ -40,7 +40,11 @@ template <typename F> [[nodiscard]] constexpr bool is_empty_callable(const F &f)
 {
     if constexpr (std::is_pointer_v<F> || std::is_member_pointer_v<F>)
         return f == nullptr;
-    else if constexpr (requires { { f.operator bool() } -> std::same_as<bool>; })
+    else if constexpr (requires {
+                           {
+                               f.operator bool()
+                               } -> std::same_as<bool>;
+                       })
         return !f.operator bool();
     else
         return false;
@@ -50,7 +54,8 @@ template <typename F> [[nodiscard]] constexpr bool is_empty_callable(const F &f)
 template <typename F> class InFlight
 {
 public:
-    /** Build it; the pointer is for C, with complete(). Throws Error(EINVAL), std::bad_alloc and what F throws. */
+    /** Build it; the pointer is for C, with complete(). Throws Error(EINVAL), std::bad_alloc and what F
+     * throws. */
     template <typename G> [[nodiscard]] static void *create(G &&callable, const char *operation)
     {
         if (is_empty_callable(callable))

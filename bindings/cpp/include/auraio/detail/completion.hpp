@@ -2,17 +2,17 @@
 /**
  * The hand-over between a coroutine that awaits an operation and the completion of that operation.
  *
- * An awaitable lives in the frame of the coroutine that awaits it, and is itself the user_data of the operation:
- * awaiting allocates nothing. The operation may complete, on another thread, before its submission has returned to
- * await_suspend; the coroutine then runs on there, and awaitable and frame may be gone. So await_suspend touches
- * nothing of them once the operation is accepted, and there is nothing to decide between the two: what was accepted
- * is resumed by its callback, exactly once and always on the thread that drives completions; what was refused is
- * not suspended, and goes on at once with the error. (A flag by which whoever comes second resumes would let the
- * coroutine go on on the submitting thread now and then.)
+ * An awaitable lives in the frame of the coroutine that awaits it, and is itself the user_data of the
+ * operation: awaiting allocates nothing. The operation may complete, on another thread, before its submission
+ * has returned to await_suspend; the coroutine then runs on there, and awaitable and frame may be gone. So
+ * await_suspend touches nothing of them once the operation is accepted, and there is nothing to decide
+ * between the two: what was accepted is resumed by its callback, exactly once and always on the thread that
+ * drives completions; what was refused is not suspended, and goes on at once with the error. (A flag by which
+ * whoever comes second resumes would let the coroutine go on on the submitting thread now and then.)
  *
- * To cancel, somebody must know the operation's handle, which the submission returns too late to be put into the
- * awaitable. It goes into a CancelNode, a slot that both sides know; there a flag decides: whoever comes second,
- * completion or await_suspend, takes the stop callback back and frees the node.
+ * To cancel, somebody must know the operation's handle, which the submission returns too late to be put into
+ * the awaitable. It goes into a CancelNode, a slot that both sides know; there a flag decides: whoever comes
+ * second, completion or await_suspend, takes the stop callback back and frees the node.
  */
 #ifndef AURAIO_DETAIL_COMPLETION_HPP
 #define AURAIO_DETAIL_COMPLETION_HPP
@@ -98,7 +98,8 @@ protected:
      * coroutine keep parts of it in the frame.
      */
     template <typename P, typename Submit>
-    [[nodiscard]] bool begin(std::coroutine_handle<P> coroutine, auraio_engine_t *engine, Submit submit) noexcept
+    [[nodiscard]] bool begin(std::coroutine_handle<P> coroutine, auraio_engine_t *engine,
+                             Submit submit) noexcept
     {
         if (may_be_stopped(coroutine)) [[unlikely]]
             return begin_stoppable(coroutine, stop_token_of(coroutine), engine, submit);

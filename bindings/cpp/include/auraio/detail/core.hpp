@@ -3,9 +3,9 @@
  * The part of an engine that stays where it is.
  *
  * An Engine is a reference to its Core, so moving one moves a pointer, whatever is in flight. Three kinds of
- * owner keep a Core alive: the Engine, every Buffer of its pool, and every call that drives it (whose callback
- * may destroy the Engine). When the Engine dies its operations are finished, auraio_shutdown(); when the last
- * owner does, the C engine and the memory of its buffers go, auraio_destroy().
+ * owner keep a Core alive: the Engine, every Buffer of its pool, and every call that drives it (whose
+ * callback may destroy the Engine). When the Engine dies its operations are finished, auraio_shutdown(); when
+ * the last owner does, the C engine and the memory of its buffers go, auraio_destroy().
  */
 #ifndef AURAIO_DETAIL_CORE_HPP
 #define AURAIO_DETAIL_CORE_HPP

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /**
- * Driving completions under the turn: once (a call of C that ends by itself), or until something has happened.
+ * Driving completions under the turn: once (a call of C that ends by itself), or until something has
+ * happened.
  *
  * Callbacks are noexcept, so nothing leaves C by an exception. Whoever drives holds a CoreRef meanwhile: a
  * callback may destroy the Engine.
@@ -83,8 +84,8 @@ template <typename Step> int drive(Core &core, int timeout_ms, bool enough, cons
 }
 
 /**
- * Drive until ended(), sleeping while nothing is pending, and giving way to claims. Whoever makes ended() true
- * calls auraio_wake() and Turn::nudge() then.
+ * Drive until ended(), sleeping while nothing is pending, and giving way to claims. Whoever makes ended()
+ * true calls auraio_wake() and Turn::nudge() then.
  */
 template <typename Ended> void drive_until(Core &core, Ended ended)
 {

@@ -3,8 +3,8 @@
  * Memory of coroutine frames.
  *
  * A coroutine whose first parameters are std::allocator_arg and an allocator (after the object, for a member
- * function) has its frame from that allocator; any other from operator new. Behind the frame, in the same piece of
- * memory, stands how to give it back: the allocator itself, and a function that knows its type.
+ * function) has its frame from that allocator; any other from operator new. Behind the frame, in the same
+ * piece of memory, stands how to give it back: the allocator itself, and a function that knows its type.
  */
 #ifndef AURAIO_DETAIL_FRAME_HPP
 #define AURAIO_DETAIL_FRAME_HPP
@@ -21,7 +21,8 @@ namespace auraio::detail
 class FrameMemory
 {
 public:
-    [[gnu::noinline]] static void *operator new(std::size_t size) /* gcc takes an inlined one for a mismatch */
+    [[gnu::noinline]] static void *
+    operator new(std::size_t size) /* gcc takes an inlined one for a mismatch */
     {
         void *frame = ::operator new(giver_at(size) + sizeof(Giver));
         set_giver(frame, size, nullptr);
@@ -63,7 +64,10 @@ private:
     template <typename Alloc>
     using BlockAllocator = typename std::allocator_traits<Alloc>::template rebind_alloc<Block>;
 
-    static constexpr std::size_t rounded(std::size_t size, std::size_t to) { return (size + to - 1) / to * to; }
+    static constexpr std::size_t rounded(std::size_t size, std::size_t to)
+    {
+        return (size + to - 1) / to * to;
+    }
     static constexpr std::size_t giver_at(std::size_t size) { return rounded(size, alignof(Giver)); }
     template <typename A> static constexpr std::size_t allocator_at(std::size_t size)
     {
@@ -87,8 +91,8 @@ private:
         void *frame = std::to_address(std::allocator_traits<A>::allocate(allocator, blocks<A>(size)));
         new (static_cast<std::byte *>(frame) + allocator_at<A>(size)) A(std::move(allocator));
         set_giver(frame, size, [](void *memory, std::size_t frame_size) noexcept {
-            A *stored = std::launder(reinterpret_cast<A *>(static_cast<std::byte *>(memory) +
-                                                           allocator_at<A>(frame_size)));
+            A *stored = std::launder(
+                reinterpret_cast<A *>(static_cast<std::byte *>(memory) + allocator_at<A>(frame_size)));
             A giving(std::move(*stored));
             stored->~A();
             using Pointer = typename std::allocator_traits<A>::pointer;

@@ -2,16 +2,17 @@
 /**
  * Slots: small pieces of memory of one size, for what lives from a submission to its callback.
  *
- * A slot is taken by the thread that submits and given back by the thread that completes, so the pool belongs to
- * the process and not to an engine: engines may move, or die, while slots are out. It is the magazine layer of
- * Bonwick and Adams (USENIX 2001). Each thread has up to two magazines of free slots, one in use and a full
- * spare, and takes and gives with a handful of instructions; full magazines go to a depot behind a mutex and come
- * from there, one lock for `magazine` slots. So where one thread submits and another completes, slots travel back
- * by the magazine. Memory is allocated only where more slots are out than ever before since the last trim().
+ * A slot is taken by the thread that submits and given back by the thread that completes, so the pool belongs
+ * to the process and not to an engine: engines may move, or die, while slots are out. It is the magazine
+ * layer of Bonwick and Adams (USENIX 2001). Each thread has up to two magazines of free slots, one in use and
+ * a full spare, and takes and gives with a handful of instructions; full magazines go to a depot behind a
+ * mutex and come from there, one lock for `magazine` slots. So where one thread submits and another
+ * completes, slots travel back by the magazine. Memory is allocated only where more slots are out than ever
+ * before since the last trim().
  *
- * Thread exit: the magazines' slots are freed, and the thread's later calls (destructors of other thread-local
- * objects) go past the magazines. Process exit: the depot has no destructor, so engines with static lifetime may
- * use it to the end.
+ * Thread exit: the magazines' slots are freed, and the thread's later calls (destructors of other
+ * thread-local objects) go past the magazines. Process exit: the depot has no destructor, so engines with
+ * static lifetime may use it to the end.
  */
 #ifndef AURAIO_DETAIL_SLOTS_HPP
 #define AURAIO_DETAIL_SLOTS_HPP

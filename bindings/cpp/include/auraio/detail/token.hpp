@@ -2,8 +2,9 @@
 /**
  * Stop tokens on their way through coroutines.
  *
- * A promise with a member stop_token() gives what its coroutine awaits the token by which it may be cancelled.
- * Task's promise has one, which is its parent's unless it was given its own; other coroutine types may have one.
+ * A promise with a member stop_token() gives what its coroutine awaits the token by which it may be
+ * cancelled. Task's promise has one, which is its parent's unless it was given its own; other coroutine types
+ * may have one.
  */
 #ifndef AURAIO_DETAIL_TOKEN_HPP
 #define AURAIO_DETAIL_TOKEN_HPP
@@ -19,13 +20,17 @@ namespace auraio
 namespace detail
 {
 
-/** Base of our own awaitables: Task's promise knows that it can't be resumed from outside while it awaits one. */
+/** Base of our own awaitables: Task's promise knows that it can't be resumed from outside while it awaits
+ * one. */
 struct OwnAwaitable {
 };
 
 template <typename P>
-concept HasStopToken = requires(P &promise) {
-    { promise.stop_token() } -> std::convertible_to<const std::stop_token &>;
+concept HasStopToken = requires(P &promise)
+{
+    {
+        promise.stop_token()
+        } -> std::convertible_to<const std::stop_token &>;
 };
 
 /** A copy of the promise's token, or one that never stops. */

@@ -4,13 +4,14 @@
  *
  * Who drives owns the turn. A call from inside a callback finds its own thread to be the owner and is served
  * without taking it. Others come in two kinds. Those with something to finish (wait, drain) claim the turn: a
- * driver that could go on for ever (run, sync_wait) gives way to a claim. Those that only want the driving to go
- * on stand by until the turn is free and nobody claims it.
+ * driver that could go on for ever (run, sync_wait) gives way to a claim. Those that only want the driving to
+ * go on stand by until the turn is free and nobody claims it.
  *
- * No wake-up is lost by a rule of two sides: one who sleeps counts itself, then looks; the driver changes what
- * they look at, then looks at the counts. All sequentially consistent: one sees the other.
+ * No wake-up is lost by a rule of two sides: one who sleeps counts itself, then looks; the driver changes
+ * what they look at, then looks at the counts. All sequentially consistent: one sees the other.
  *
- * Rings of a thread's own have no turn: only their thread may complete them, so each thread drives what is its.
+ * Rings of a thread's own have no turn: only their thread may complete them, so each thread drives what is
+ * its.
  */
 #ifndef AURAIO_DETAIL_TURN_HPP
 #define AURAIO_DETAIL_TURN_HPP
@@ -66,15 +67,18 @@ public:
     }
 
     /** Operations completed by those who had the turn. */
-    [[nodiscard]] std::uint64_t completed() const noexcept { return completed_.load(std::memory_order_seq_cst); }
+    [[nodiscard]] std::uint64_t completed() const noexcept
+    {
+        return completed_.load(std::memory_order_seq_cst);
+    }
 
     /** How many threads want the turn from a driver that could go on for ever. */
     [[nodiscard]] unsigned claims() const noexcept { return claims_.load(std::memory_order_seq_cst); }
 
     enum class Outcome { taken, ended, timed_out };
 
-    /** Ask for the turn: until it is ours, or @p ended() holds, or it is too late. @p nudge() makes a driver that
-     * sleeps look at claims(). */
+    /** Ask for the turn: until it is ours, or @p ended() holds, or it is too late. @p nudge() makes a driver
+     * that sleeps look at claims(). */
     template <typename Nudge, typename Ended>
     [[nodiscard]] Outcome claim(Deadline deadline, Nudge nudge, Ended ended)
     {
@@ -87,7 +91,8 @@ public:
         return outcome;
     }
 
-    /** Sleep until the turn is free and nobody claims it, or @p ended() holds; who makes that so calls nudge(). */
+    /** Sleep until the turn is free and nobody claims it, or @p ended() holds; who makes that so calls
+     * nudge(). */
     template <typename Ended> [[nodiscard]] Outcome stand_by(Ended ended)
     {
         return sleep(freed_, {}, ended, [this] { return claims() == 0; });
