@@ -52,16 +52,16 @@ class Stage:
             fail(f"expected one libauraio.pc under {self.prefix}, found {found}")
         self.libraries = found[0].parent.parent
 
-    def flags(self, *options):
-        """What pkg-config says about libauraio, with its prefix where it was staged."""
+    def flags(self, *options, package="libauraio"):
+        """What pkg-config says about a package, with its prefix where it was staged."""
         environment = dict(os.environ)
         environment["PKG_CONFIG_PATH"] = str(self.libraries / "pkgconfig")
         command = ["pkg-config", f"--define-variable=prefix={self.prefix}", "--cflags", "--libs"]
-        return shlex.split(run([*command, *options, "libauraio"], env=environment))
+        return shlex.split(run([*command, *options, package], env=environment))
 
-    def compile(self, compiler, source, program, *options):
+    def compile(self, compiler, source, program, *options, package="libauraio"):
         """Compile a source as a user would. The compiler must have nothing to say about it."""
-        said = run([*compiler, str(source), "-o", str(program), *self.flags(*options)])
+        said = run([*compiler, str(source), "-o", str(program), *self.flags(*options, package=package)])
         if said.strip():
             fail(f"compiling {source.name} is not silent:\n{said}")
 

@@ -174,10 +174,10 @@ private:
         taken++;
         return ::operator new(bytes, std::align_val_t(alignment));
     }
-    void do_deallocate(void *place, std::size_t bytes, std::size_t alignment) override
+    void do_deallocate(void *place, std::size_t, std::size_t alignment) override
     {
         given++;
-        ::operator delete(place, bytes, std::align_val_t(alignment));
+        ::operator delete(place, std::align_val_t(alignment));
     }
     bool do_is_equal(const memory_resource &other) const noexcept override { return this == &other; }
 };

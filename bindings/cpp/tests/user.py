@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """What a user's compiler says about the headers: user.py INCLUDE PROGRAM -- COMPILER... -IDIR...
 
-* every header compiles alone, as C++20 and as C++23, without a warning;
-* so does a program that uses them;
+* every header compiles alone, as C++23 (as C++20 those that are installed do), without a warning;
+* so does a program that uses them, as C++20 and as C++23;
 * they define no macro but their include guards.
 """
 
@@ -28,9 +28,9 @@ def run(command, source):
     return done.returncode, done.stdout
 
 
-def complaints_about(name, command, source):
+def complaints_about(name, command, source, standards):
     """What the compiler says about a source, in each standard."""
-    for standard in STANDARDS:
+    for standard in standards:
         status, said = run([*command, standard, *FLAGS], source)
         if status != 0 or said:
             yield f"{name} {standard}:\n{said}"
@@ -61,8 +61,8 @@ def main(root, program, command):
     complaints = []
     for header in headers:
         source = f"#include <{header.relative_to(root)}>\n"
-        complaints += complaints_about(header.name, command, source)
-    complaints += complaints_about(program.name, command, program.read_text(encoding="utf-8"))
+        complaints += complaints_about(header.name, command, source, STANDARDS[1:])
+    complaints += complaints_about(program.name, command, program.read_text(encoding="utf-8"), STANDARDS)
     complaints += [f"a macro gets out: {name}" for name in leaked(command, headers, root)]
     print("\n".join(complaints))
     print(f"{len(headers)} headers, {len(complaints)} complaints")
