@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What may run for ever must not grow the stack: stack.cpp AWAITS TASKS. A plain program that works on a
+ * What may run for ever must not grow the stack: stack.cpp COUNT DEPTH. A plain program that works on a
  * thread with a stack of 256 KiB, built without and with optimisation.
  *
- * AWAITS reads of a cached file are awaited one after the other; then so many that are refused, which never
- * suspend; then TASKS tasks are nested in one another, and TASKS that end at once awaited one after the
- * other: those need tail calls, which gcc makes of symmetric transfers from -O2 on. 0 leaves them out.
+ * Awaited one after the other: COUNT reads of a cached file, COUNT reads that are refused, which never
+ * suspend, COUNT tasks that end at once, and COUNT tasks that read. Then DEPTH tasks nested in one another,
+ * which needs tail calls: gcc makes them of symmetric transfers from -O2 on. 0 leaves that out.
  */
 #include "support.hpp"
 
@@ -48,6 +48,11 @@ Task<long> one()
     co_return 1;
 }
 
+Task<long> read_one(Engine &engine, int fd)
+{
+    co_return co_await engine.async_read(fd, &byte, 1, 0);
+}
+
 Task<long> await_tasks(long count)
 {
     long sum = 0;
@@ -56,8 +61,16 @@ Task<long> await_tasks(long count)
     co_return sum;
 }
 
+Task<long> await_reading_tasks(Engine &engine, int fd, long count)
+{
+    long sum = 0;
+    for (long i = 0; i < count; i++)
+        sum += co_await read_one(engine, fd);
+    co_return sum;
+}
+
 struct Counts {
-    long awaits, tasks;
+    long count, depth;
 };
 
 void expect(long found, long wanted, const char *what)
@@ -72,15 +85,14 @@ void *work(void *context)
 {
     const Counts counts = *static_cast<const Counts *>(context);
     test::Bench bench;
-    expect(sync_wait(bench.engine, await_reads(bench.engine, bench.file, counts.awaits)), counts.awaits,
-           "reads");
-    expect(sync_wait(bench.engine, await_refusals(bench.engine, counts.awaits)), counts.awaits, "refusals");
-    if (counts.tasks > 0) {
-        const long nested = sync_wait(bench.engine, nest(bench.engine, bench.file, counts.tasks));
-        expect(nested, counts.tasks + 1, "nested tasks");
-        expect(sync_wait(bench.engine, await_tasks(counts.tasks * 10)), counts.tasks * 10,
-               "tasks that end at once");
-    }
+    const long count = counts.count;
+    expect(sync_wait(bench.engine, await_reads(bench.engine, bench.file, count)), count, "reads");
+    expect(sync_wait(bench.engine, await_refusals(bench.engine, count)), count, "refusals");
+    expect(sync_wait(bench.engine, await_tasks(count)), count, "tasks that end at once");
+    expect(sync_wait(bench.engine, await_reading_tasks(bench.engine, bench.file, count)), count,
+           "tasks that read");
+    const long nested = sync_wait(bench.engine, nest(bench.engine, bench.file, counts.depth));
+    expect(nested, counts.depth + 1, "nested tasks");
     return nullptr;
 }
 

@@ -259,29 +259,44 @@ private:
     std::exception_ptr exception_;
 };
 
-/** Waits for a task to finish, starting it when nobody has. The result is left where it is. */
-template <typename Promise> class TaskAwaiter : public OwnAwaitable
+/** Whether this code is compiled so that a symmetric transfer is a tail call, as far as can be told. */
+#if defined(__clang__) || defined(__OPTIMIZE__)
+inline constexpr bool transfers_by_tail_call = true;
+#else
+inline constexpr bool transfers_by_tail_call = false;
+#endif
+
+/**
+ * Waits for a task to finish, starting it when nobody has. The result is left where it is.
+ *
+ * Where transfers are not tail calls the task is started by a plain call, and the parent goes on by returning
+ * when it has finished meanwhile: so at least tasks that end at once, one after the other, use no stack.
+ */
+template <typename Promise, bool TailCalls> class TaskAwaiter : public OwnAwaitable
 {
 public:
     explicit TaskAwaiter(std::coroutine_handle<Promise> task) noexcept : task_(task) {}
 
     [[nodiscard]] bool await_ready() const noexcept { return task_.promise().finished(); }
 
-    template <typename P>
-    [[gnu::noinline]] std::coroutine_handle<> await_suspend(std::coroutine_handle<P> parent)
+    template <typename P> [[gnu::noinline]] auto await_suspend(std::coroutine_handle<P> parent)
     {
         const std::coroutine_handle<Promise> task = task_;
         Promise &promise = task.promise();
-        if (promise.start()) {
+        const bool start = promise.start();
+        if (start)
             promise.inherit_token(parent);
-            (void)promise.set_continuation(parent);
-            return task;
-        }
         /* Once the continuation is set, the task may resume the parent on another thread, and *this is gone.
          */
-        if (promise.set_continuation(parent))
-            return std::noop_coroutine();
-        return parent;
+        if constexpr (TailCalls) {
+            if (!promise.set_continuation(parent))
+                return std::coroutine_handle<>(parent);
+            return start ? std::coroutine_handle<>(task) : std::coroutine_handle<>(std::noop_coroutine());
+        } else {
+            if (start)
+                task.resume();
+            return promise.set_continuation(parent);
+        }
     }
 
     void await_resume() const noexcept {}
@@ -291,10 +306,10 @@ protected:
 };
 
 /** The same, for its result. */
-template <typename Promise> class ResultAwaiter : public TaskAwaiter<Promise>
+template <typename Promise, bool TailCalls> class ResultAwaiter : public TaskAwaiter<Promise, TailCalls>
 {
 public:
-    using TaskAwaiter<Promise>::TaskAwaiter;
+    using TaskAwaiter<Promise, TailCalls>::TaskAwaiter;
     decltype(auto) await_resume() { return this->task_.promise().take(); }
 };
 
@@ -368,7 +383,7 @@ public:
     {
         if (!handle_)
             throw std::logic_error("co_await on empty Task");
-        return detail::ResultAwaiter<promise_type>(handle_);
+        return detail::ResultAwaiter<promise_type, detail::transfers_by_tail_call>(handle_);
     }
 
 private:
@@ -402,7 +417,7 @@ struct TaskAccess {
     /** Wait until it is done; its result, and its exception, stay where they are. It is not empty. */
     template <typename T> [[nodiscard]] static auto until_done(Task<T> &task) noexcept
     {
-        return TaskAwaiter<typename Task<T>::promise_type>(task.handle_);
+        return TaskAwaiter<typename Task<T>::promise_type, transfers_by_tail_call>(task.handle_);
     }
 
     template <typename T> [[nodiscard]] static bool failed(const Task<T> &task) noexcept
