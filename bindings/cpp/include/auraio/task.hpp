@@ -3,14 +3,15 @@
  * Task: a coroutine that starts when it is awaited or resumed, and hands its result to whoever awaits it.
  *
  * The Task object owns the frame. Two words of the promise decide everything that threads could disagree
- * about:
+ * about.
  *
- *   stage         created -> active, and parked while it waits for an awaitable that is not ours. Only who
- * moves it from created or parked to active resumes the coroutine, so that resume() on one that waits for
- * I/O, runs, or is being resumed elsewhere does nothing. continuation  empty -> who awaits it -> finished, or
- * empty -> finished. An awaiter that finds `finished` goes on at once; the coroutine's end resumes whoever is
- * there. Each is one atomic exchange, so a task may finish on one thread while a coroutine on another is
- * about to await it.
+ * The stage: created, active, or parked while it waits for an awaitable that is not ours. Only who moves it
+ * from created or parked to active resumes the coroutine, so that resume() on one that waits for I/O, runs,
+ * or is being resumed elsewhere does nothing.
+ *
+ * The continuation: empty, then who awaits it or at once the mark of the end. An awaiter that finds the mark
+ * goes on; the coroutine's end resumes whoever is there. Each is one atomic exchange, so a task may finish on
+ * one thread while a coroutine on another is about to await it.
  *
  * Both transfers, into a task and out of it, are symmetric: from gcc's -O2 and at any level of clang they are
  * tail calls, and neither nesting nor loops of tasks that finish at once grow the stack. The await_suspend
