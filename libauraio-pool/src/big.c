@@ -47,7 +47,7 @@ void pool_big_put(struct pool *pool, void *block)
     pthread_mutex_lock(&shard->lock);
     assert(!arena->is_free);
     arena->is_free = true;
-    arena->freed_epoch = atomic_load_explicit(&pool->trim_epoch, memory_order_relaxed);
+    arena->freed_epoch = atomic_load_explicit(&pool->epoch, memory_order_relaxed);
     TAILQ_INSERT_HEAD(free_list(shard, arena->class_index), arena, class_link);
     TAILQ_INSERT_HEAD(&shard->big_by_age, arena, age_link);
     pool_shard_keep(shard, &(struct pool_kept){.page_bytes = (ptrdiff_t)arena->size_bytes});

@@ -94,18 +94,21 @@ static bool raise_limit(struct pool_cache *cache, unsigned class_index)
 }
 
 /* The oldest `count` blocks go home; the rest, which are warm, stay. */
-static void flush_bin(struct pool_cache *cache, struct pool_bin *bin, unsigned count)
+static void flush_bin(struct pool_cache *cache, unsigned class_index, unsigned count)
 {
+    struct pool_bin *bin = &cache->bins[class_index];
     unsigned held = atomic_load_explicit(&bin->count, memory_order_relaxed);
     assert(count <= held);
-    pool_central_put(cache->pool, bin->blocks, count);
+    if (count == 0)
+        return;
+    pool_central_put(cache->shard, class_index, bin->blocks, count);
     memmove(bin->blocks, bin->blocks + count, (held - count) * sizeof(bin->blocks[0]));
     atomic_store_explicit(&bin->count, held - count, memory_order_relaxed);
 }
 
 static void flush_remote(struct pool_cache *cache)
 {
-    pool_central_put(cache->pool, cache->remote, cache->remote_count);
+    pool_central_put_mixed(cache->pool, cache->remote, cache->remote_count);
     cache->remote_count = 0;
     atomic_store_explicit(&cache->remote_bytes, 0, memory_order_relaxed);
 }
@@ -115,7 +118,7 @@ void pool_cache_drain(struct pool_cache *cache)
     for (unsigned i = 0; i < POOL_SMALL_CLASS_COUNT; i++) {
         struct pool_bin *bin = &cache->bins[i];
         if (bin->limit > 0)
-            flush_bin(cache, bin, atomic_load_explicit(&bin->count, memory_order_relaxed));
+            flush_bin(cache, i, atomic_load_explicit(&bin->count, memory_order_relaxed));
         bin->limit = 0;
     }
     flush_remote(cache);
@@ -155,7 +158,7 @@ static void put_remote(struct pool_cache *cache, unsigned class_index, void *blo
         held_bytes = 0;
     }
     if (!cache->is_remote_granted || bytes > POOL_REMOTE_MAX_BYTES) {
-        pool_central_put(cache->pool, &block, 1);
+        pool_central_put_mixed(cache->pool, &block, 1);
         return;
     }
     cache->remote[cache->remote_count++] = block;
@@ -167,7 +170,7 @@ static void put_full(struct pool_cache *cache, unsigned class_index, void *block
     struct pool_bin *bin = &cache->bins[class_index];
     bool raised = raise_limit(cache, class_index);
     if (!raised && bin->limit > 0) {
-        flush_bin(cache, bin, (bin->limit + 1) / 2);
+        flush_bin(cache, class_index, (bin->limit + 1) / 2);
     } else if (!raised && cache->granted_bytes > 0) {
         /* Other classes hold all this thread may have: share out anew. */
         pool_cache_drain(cache);
@@ -175,7 +178,7 @@ static void put_full(struct pool_cache *cache, unsigned class_index, void *block
     }
     unsigned count = atomic_load_explicit(&bin->count, memory_order_relaxed);
     if (count == bin->limit) {
-        pool_central_put(cache->pool, &block, 1);
+        pool_central_put(cache->shard, class_index, &block, 1);
         return;
     }
     bin->blocks[count] = block;

@@ -27,9 +27,12 @@ struct pool_cache {
     struct pool *pool;
     struct pool_shard *shard; /* of the node the thread last ran on: its blocks fill the bins */
 
-    /* What this thread allocated less what it freed, modulo 2^64; written by the owner. */
-    _Atomic uint64_t live_bytes;
-    _Atomic uint64_t live_buffers;
+    /* What this thread allocated and freed since its cache was made; written by the owner. Of what it freed others
+     * may have allocated some: the differences are right modulo 2^64. */
+    _Atomic uint64_t allocated_bytes;
+    _Atomic uint64_t allocated_buffers;
+    _Atomic uint64_t freed_bytes;
+    _Atomic uint64_t freed_buffers;
 
     struct pool_bin bins[POOL_SMALL_CLASS_COUNT];
 
@@ -90,13 +93,24 @@ static inline void pool_cache_put(struct pool_cache *cache, unsigned class_index
     atomic_store_explicit(&bin->count, count + 1, memory_order_relaxed);
 }
 
-/* Adds to the live figures of the cache's thread. */
-static inline void pool_cache_count(struct pool_cache *cache, uint64_t bytes, uint64_t buffers)
+/* Adds to a figure that only the calling thread writes; answers the sum. */
+static inline uint64_t pool_cache_add(_Atomic uint64_t *figure, uint64_t more)
 {
-    uint64_t live_bytes = atomic_load_explicit(&cache->live_bytes, memory_order_relaxed);
-    uint64_t live_buffers = atomic_load_explicit(&cache->live_buffers, memory_order_relaxed);
-    atomic_store_explicit(&cache->live_bytes, live_bytes + bytes, memory_order_relaxed);
-    atomic_store_explicit(&cache->live_buffers, live_buffers + buffers, memory_order_relaxed);
+    uint64_t sum = atomic_load_explicit(figure, memory_order_relaxed) + more;
+    atomic_store_explicit(figure, sum, memory_order_relaxed);
+    return sum;
+}
+
+static inline uint64_t pool_cache_live_bytes(const struct pool_cache *cache)
+{
+    return atomic_load_explicit(&cache->allocated_bytes, memory_order_relaxed) -
+           atomic_load_explicit(&cache->freed_bytes, memory_order_relaxed);
+}
+
+static inline uint64_t pool_cache_live_buffers(const struct pool_cache *cache)
+{
+    return atomic_load_explicit(&cache->allocated_buffers, memory_order_relaxed) -
+           atomic_load_explicit(&cache->freed_buffers, memory_order_relaxed);
 }
 
 #endif

@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <errno.h>
 
+#include "depot.h"
 #include "numa.h"
 #include "span.h"
 
@@ -51,12 +52,12 @@ static struct pool_span *span_create(struct pool_shard *shard, unsigned class_in
     return carve(shard, arena, class_index, kept);
 }
 
-/* Blocks of several spans when they are there; a new span only for the first block. */
-static unsigned take_from(struct pool_shard *shard, unsigned class_index, void **ret_blocks, unsigned count)
+/* With the lock held. Blocks of several spans when they are there; a new span only for the first block. */
+static unsigned take_from_spans(struct pool_shard *shard, unsigned class_index, void **ret_blocks,
+                                unsigned count)
 {
     unsigned taken = 0;
     struct pool_kept kept = {0};
-    pthread_mutex_lock(&shard->lock);
     while (taken < count) {
         struct pool_span *span = TAILQ_FIRST(&shard->spans[class_index]);
         if (!span && taken == 0)
@@ -68,6 +69,15 @@ static unsigned take_from(struct pool_shard *shard, unsigned class_index, void *
             TAILQ_REMOVE(&shard->spans[class_index], span, link);
     }
     pool_shard_keep(shard, &kept);
+    return taken;
+}
+
+static unsigned take_from(struct pool_shard *shard, unsigned class_index, void **ret_blocks, unsigned count)
+{
+    pthread_mutex_lock(&shard->lock);
+    unsigned taken = pool_depot_take(shard, class_index, ret_blocks, count);
+    if (taken == 0)
+        taken = take_from_spans(shard, class_index, ret_blocks, count);
     pthread_mutex_unlock(&shard->lock);
     return taken;
 }
@@ -84,10 +94,10 @@ int pool_central_take(struct pool_shard *shard, unsigned class_index, void **ret
 
 /* With the lock held. A span that becomes free gives its slices back, unless it is the class's last
  * with free blocks: that one is about to be needed again. */
-static void put_block(struct pool_shard *shard, struct pool_arena *arena, void *block, struct pool_kept *kept)
+static void put_into_span(struct pool_shard *shard, void *block, struct pool_kept *kept)
 {
     const struct pool_geometry *geometry = &shard->pool->geometry;
-    struct pool_span *span = pool_span_at(arena, block);
+    struct pool_span *span = pool_span_at(pool_table_get(shard->pool->root, block), block);
     assert(span);
     struct pool_span_list *list = &shard->spans[span->class_index];
     pool_span_put(geometry, span, block, kept);
@@ -100,20 +110,48 @@ static void put_block(struct pool_shard *shard, struct pool_arena *arena, void *
     }
 }
 
-void pool_central_put(struct pool *pool, void *const *blocks, unsigned count)
+static void put_all_into_spans(struct pool_shard *shard, void *const *blocks, unsigned count)
+{
+    struct pool_kept kept = {0};
+    for (unsigned i = 0; i < count; i++)
+        put_into_span(shard, blocks[i], &kept);
+    pool_shard_keep(shard, &kept);
+}
+
+/* With the lock held. */
+static void put_locked(struct pool_shard *shard, unsigned class_index, void *const *blocks, unsigned count)
+{
+    if (!pool_depot_put(shard, class_index, blocks, count))
+        put_all_into_spans(shard, blocks, count);
+}
+
+void pool_central_put(struct pool_shard *shard, unsigned class_index, void *const *blocks, unsigned count)
+{
+    pthread_mutex_lock(&shard->lock);
+    put_locked(shard, class_index, blocks, count);
+    pthread_mutex_unlock(&shard->lock);
+}
+
+void pool_central_put_mixed(struct pool *pool, void *const *blocks, unsigned count)
 {
     unsigned done = 0;
     while (done < count) {
         struct pool_arena *arena = pool_table_get(pool->root, blocks[done]);
         struct pool_shard *shard = arena->shard;
-        struct pool_kept kept = {0};
         pthread_mutex_lock(&shard->lock);
         while (arena && arena->shard == shard) {
-            put_block(shard, arena, blocks[done], &kept);
+            put_locked(shard, pool_span_at(arena, blocks[done])->class_index, &blocks[done], 1);
             done++;
             arena = done < count ? pool_table_get(pool->root, blocks[done]) : NULL;
         }
-        pool_shard_keep(shard, &kept);
         pthread_mutex_unlock(&shard->lock);
     }
+}
+
+void pool_central_send_home(struct pool_shard *shard, unsigned class_index, unsigned count)
+{
+    if (count == 0)
+        return;
+    put_all_into_spans(shard, shard->depots[class_index].blocks, count);
+    pool_depot_drop_oldest(shard, class_index, count);
 }

@@ -1,6 +1,6 @@
 /*
  * The central lists: what threads' caches are filled from and emptied into, one set (a shard) per
- * NUMA node.
+ * NUMA node: depots for the traffic, spans behind them.
  *
  * Every block goes home to the shard its arena belongs to, whichever thread frees it. None of these
  * functions enforces the bound on kept memory; whoever put blocks back calls pool_enforce_bound()
@@ -18,8 +18,15 @@ struct pool_shard *pool_shard_here(struct pool *pool);
  * another when its node has no more. Answers how many, or -ENOMEM. */
 int pool_central_take(struct pool_shard *shard, unsigned class_index, void **ret_blocks, unsigned count);
 
-/* Puts blocks of small classes back, each to its own shard. */
-void pool_central_put(struct pool *pool, void *const *blocks, unsigned count);
+/* Puts blocks back that are all of one class and one shard. */
+void pool_central_put(struct pool_shard *shard, unsigned class_index, void *const *blocks, unsigned count);
+
+/* Puts blocks of any small classes back, each to its own shard. */
+void pool_central_put_mixed(struct pool *pool, void *const *blocks, unsigned count);
+
+/* Sends the `count` blocks that have been in a depot for the longest back to their spans, with the shard's lock
+ * held. */
+void pool_central_send_home(struct pool_shard *shard, unsigned class_index, unsigned count);
 
 /* The same for one block of a big class. */
 int pool_big_take(struct pool_shard *shard, unsigned class_index, void **ret_block);

@@ -2,7 +2,7 @@
  * The invariant walker behind pool_check().
  *
  * Every block of every span must be in exactly one place: live (its word is not 0), free in its
- * span (its bit is set), or in some thread's cache. Each walk marks what it finds in seen_bits; a
+ * span (its bit is set), in a depot, or in some thread's cache. Each walk marks what it finds in seen_bits; a
  * mark found twice, or a count that disagrees, is an error.
  */
 #include "bits.h"
@@ -16,10 +16,11 @@ struct walk {
     bool is_ok;
     uint64_t live_bytes;
     uint64_t live_buffers;
-    size_t cached_blocks;  /* found in caches */
+    size_t cached_blocks;  /* found in caches and depots */
     size_t missing_blocks; /* of spans, neither live nor free: must be the cached ones */
     size_t page_bytes;     /* kept by the shard being walked */
     size_t shared_bytes;
+    size_t depot_bytes;
 };
 
 static void expect(struct walk *walk, bool holds)
@@ -154,6 +155,34 @@ static void walk_big_free(struct walk *walk, struct pool_shard *shard)
     expect(walk, by_age == by_class);
 }
 
+/* A block that is neither live nor free in its span. `is_home`: whether it has to be of that shard, or of any
+ * other. */
+static void walk_cached(struct walk *walk, const struct pool_shard *shard, void *block, bool is_home)
+{
+    struct pool_arena *arena = pool_table_find(walk->pool->root, block);
+    expect(walk, arena && arena->kind == POOL_ARENA_SMALL);
+    if (!walk->is_ok)
+        return;
+    expect(walk, pool_span_at(arena, block) != NULL);
+    expect(walk, (arena->shard == shard) == is_home);
+    expect(walk, atomic_load_explicit(pool_word_of(walk->pool, arena, block), memory_order_relaxed) == 0);
+    expect(walk,
+           mark(arena, ((uintptr_t)block - pool_arena_base(arena)) >> walk->pool->geometry.align_shift));
+    walk->cached_blocks++;
+}
+
+static void walk_depots(struct walk *walk, struct pool_shard *shard)
+{
+    walk->depot_bytes = 0;
+    for (unsigned i = 0; i < POOL_SMALL_CLASS_COUNT; i++) {
+        const struct pool_depot *depot = &shard->depots[i];
+        expect(walk, depot->lowest <= depot->count && depot->count <= depot->capacity);
+        walk->depot_bytes += depot->count * pool_class_bytes(i);
+        for (unsigned j = 0; j < depot->count; j++)
+            walk_cached(walk, shard, depot->blocks[j], true);
+    }
+}
+
 static void walk_shard(struct walk *walk, struct pool_shard *shard)
 {
     pthread_mutex_lock(&shard->lock);
@@ -165,6 +194,8 @@ static void walk_shard(struct walk *walk, struct pool_shard *shard)
         expect(walk, arena->kind == POOL_ARENA_SMALL && arena->shard == shard);
         walk_small(walk, arena);
     }
+    walk_depots(walk, shard);
+    expect(walk, walk->depot_bytes == atomic_load_explicit(&shard->depot_bytes, memory_order_relaxed));
     expect(walk, walk->page_bytes == atomic_load_explicit(&shard->page_bytes, memory_order_relaxed));
     expect(walk, walk->shared_bytes == atomic_load_explicit(&shard->shared_bytes, memory_order_relaxed));
     pthread_mutex_unlock(&shard->lock);
@@ -178,20 +209,6 @@ static void walk_big_live(struct walk *walk)
     }
 }
 
-static void walk_cached(struct walk *walk, const struct pool_cache *cache, void *block, bool is_home)
-{
-    struct pool_arena *arena = pool_table_find(walk->pool->root, block);
-    expect(walk, arena && arena->kind == POOL_ARENA_SMALL);
-    if (!walk->is_ok)
-        return;
-    expect(walk, pool_span_at(arena, block) != NULL);
-    expect(walk, (arena->shard == cache->shard) == is_home);
-    expect(walk, atomic_load_explicit(pool_word_of(walk->pool, arena, block), memory_order_relaxed) == 0);
-    expect(walk,
-           mark(arena, ((uintptr_t)block - pool_arena_base(arena)) >> walk->pool->geometry.align_shift));
-    walk->cached_blocks++;
-}
-
 static void walk_cache(const struct pool_cache *cache, void *ctx)
 {
     struct walk *walk = ctx;
@@ -200,10 +217,10 @@ static void walk_cache(const struct pool_cache *cache, void *ctx)
         unsigned count = atomic_load_explicit(&bin->count, memory_order_relaxed);
         expect(walk, count <= bin->limit);
         for (unsigned j = 0; j < count; j++)
-            walk_cached(walk, cache, bin->blocks[j], true);
+            walk_cached(walk, cache->shard, bin->blocks[j], true);
     }
     for (unsigned i = 0; i < cache->remote_count; i++)
-        walk_cached(walk, cache, cache->remote[i], false);
+        walk_cached(walk, cache->shard, cache->remote[i], false);
     expect(walk, pool_cache_kept_bytes(cache) <= cache->granted_bytes);
 }
 

@@ -33,15 +33,25 @@ TAILQ_HEAD(pool_big_list, pool_arena);
 LIST_HEAD(pool_arena_list, pool_arena);
 LIST_HEAD(pool_cache_list, pool_cache);
 
+/* Free blocks of one class between the caches and the spans; see depot.h. */
+struct pool_depot {
+    void **blocks;
+    unsigned count;
+    unsigned capacity;
+    unsigned lowest; /* count at its lowest since the epoch began */
+};
+
 /* The central lists of one NUMA node. */
 struct pool_shard {
     _Alignas(64) pthread_mutex_t lock;
     struct pool *pool;
     int node;
-    /* What is kept for reuse here, as in struct pool_kept; written under the lock, read without it.
-     */
+    /* What is kept for reuse here: in spans, as in struct pool_kept, and in depots. Written under the lock, read
+     * without it. */
     atomic_size_t page_bytes;
     atomic_size_t shared_bytes;
+    atomic_size_t depot_bytes;
+    struct pool_depot depots[POOL_SMALL_CLASS_COUNT];
     struct pool_span_list spans[POOL_SMALL_CLASS_COUNT];    /* with a free block, by class */
     struct pool_arena_list arenas;                          /* small ones */
     struct pool_big_list big_free[POOL_BIG_CLASS_COUNT];    /* free big arenas by class, last freed first */
@@ -68,7 +78,8 @@ struct pool {
     struct pool_cache_list caches; /* guarded by the registry's lock */
 
     atomic_size_t granted_bytes; /* room that thread caches may fill; at most half of max_cached_bytes */
-    _Atomic uint64_t trim_epoch; /* how often the bound was exceeded */
+    _Atomic uint64_t epoch;      /* counts the times what was stale was given back; see trim.h */
+    _Atomic int64_t epoch_ends_ms;
 
     /* Live figures of threads that have ended or have no cache. Sums over all threads are right
      * modulo 2^64; one thread's alone need not be positive. */

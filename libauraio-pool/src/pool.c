@@ -11,6 +11,7 @@
 #include "annotate.h"
 #include "cache.h"
 #include "central.h"
+#include "depot.h"
 #include "internal.h"
 #include "misuse.h"
 #include "numa.h"
@@ -26,6 +27,9 @@
 /* What one thread's cache may hold: at most this, and at most this share of the bound. */
 #define POOL_THREAD_MAX_BYTES ((size_t)16 << 20)
 #define POOL_THREAD_SHARE 8
+
+/* Every so many allocations a thread looks whether an epoch has ended. */
+#define POOL_TICK_ALLOCS 64
 
 static bool options_are_valid(const struct pool_options *options)
 {
@@ -111,20 +115,41 @@ void pool_destroy(pool_t *pool)
     pool_registry_leave(pool);
     pool_arena_destroy_all(pool);
     pool_table_destroy(pool->root);
-    for (int i = 0; i < pool->shard_count; i++)
+    for (int i = 0; i < pool->shard_count; i++) {
+        pool_depot_destroy(&pool->shards[i]);
         pthread_mutex_destroy(&pool->shards[i].lock);
+    }
     pthread_mutex_destroy(&pool->map_lock);
     free(pool);
 }
 
-static void count_live(struct pool *pool, struct pool_cache *cache, uint64_t bytes, uint64_t buffers)
+/* For threads that have no cache. */
+static void count_uncached(struct pool *pool, uint64_t bytes, uint64_t buffers)
 {
-    if (POOL_LIKELY(cache)) {
-        pool_cache_count(cache, bytes, buffers);
-        return;
-    }
     atomic_fetch_add_explicit(&pool->live_bytes, bytes, memory_order_relaxed);
     atomic_fetch_add_explicit(&pool->live_buffers, buffers, memory_order_relaxed);
+}
+
+/* Counts, and looks at the clock now and then. */
+static inline void count_alloc(struct pool *pool, struct pool_cache *cache, size_t size_bytes)
+{
+    if (POOL_UNLIKELY(!cache)) {
+        count_uncached(pool, size_bytes, 1);
+        return;
+    }
+    pool_cache_add(&cache->allocated_bytes, size_bytes);
+    if (POOL_UNLIKELY(pool_cache_add(&cache->allocated_buffers, 1) % POOL_TICK_ALLOCS == 0))
+        pool_tick(pool);
+}
+
+static inline void count_free(struct pool *pool, struct pool_cache *cache, size_t size_bytes)
+{
+    if (POOL_UNLIKELY(!cache)) {
+        count_uncached(pool, 0 - (uint64_t)size_bytes, UINT64_MAX);
+        return;
+    }
+    pool_cache_add(&cache->freed_bytes, size_bytes);
+    pool_cache_add(&cache->freed_buffers, 1);
 }
 
 static inline int take(struct pool *pool, struct pool_cache *cache, unsigned class_index, void **ret_block)
@@ -161,8 +186,8 @@ int pool_alloc(pool_t *pool, size_t size_bytes, void **ret_ptr)
     _Atomic uint32_t *word = pool_word_of(pool, arena, block);
     assert(atomic_load_explicit(word, memory_order_relaxed) == 0);
     atomic_store_explicit(word, (uint32_t)size_bytes, memory_order_relaxed);
-    count_live(pool, cache, size_bytes, 1);
     pool_annotate_alloc(pool->on_valgrind, block, size_bytes);
+    count_alloc(pool, cache, size_bytes);
     *ret_ptr = block;
     return 0;
 }
@@ -193,14 +218,14 @@ int pool_free(pool_t *pool, void *ptr, size_t size_bytes)
     void *block = (void *)(pool_arena_base(arena) + (index << pool->geometry.align_shift));
     pool_annotate_free(pool->on_valgrind, block, size_bytes);
     struct pool_cache *cache = pool_cache_here(pool);
-    count_live(pool, cache, 0 - (uint64_t)size_bytes, UINT64_MAX);
+    count_free(pool, cache, size_bytes);
     unsigned class_index = pool_class_of(pool_size_round(&pool->geometry, size_bytes));
     if (POOL_LIKELY(cache && pool_is_small(class_index))) {
         pool_cache_put(cache, class_index, arena->shard, block);
         return 0;
     }
     if (pool_is_small(class_index))
-        pool_central_put(pool, &block, 1);
+        pool_central_put_mixed(pool, &block, 1);
     else
         pool_big_put(pool, block);
     pool_enforce_bound(pool);
@@ -216,8 +241,8 @@ struct stats_sum {
 static void add_cache(const struct pool_cache *cache, void *ctx)
 {
     struct stats_sum *sum = ctx;
-    sum->live_bytes += atomic_load_explicit(&cache->live_bytes, memory_order_relaxed);
-    sum->live_buffers += atomic_load_explicit(&cache->live_buffers, memory_order_relaxed);
+    sum->live_bytes += pool_cache_live_bytes(cache);
+    sum->live_buffers += pool_cache_live_buffers(cache);
     sum->cached_bytes += pool_cache_kept_bytes(cache);
 }
 

@@ -24,12 +24,8 @@ static void retire(struct pool_cache *cache)
 {
     struct pool *pool = cache->pool;
     pool_cache_drain(cache);
-    atomic_fetch_add_explicit(&pool->live_bytes,
-                              atomic_load_explicit(&cache->live_bytes, memory_order_relaxed),
-                              memory_order_relaxed);
-    atomic_fetch_add_explicit(&pool->live_buffers,
-                              atomic_load_explicit(&cache->live_buffers, memory_order_relaxed),
-                              memory_order_relaxed);
+    atomic_fetch_add_explicit(&pool->live_bytes, pool_cache_live_bytes(cache), memory_order_relaxed);
+    atomic_fetch_add_explicit(&pool->live_buffers, pool_cache_live_buffers(cache), memory_order_relaxed);
     LIST_REMOVE(cache, link);
     pool_cache_destroy(cache);
 }

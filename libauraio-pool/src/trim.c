@@ -1,32 +1,36 @@
 /*
  * Trimming; see trim.h.
  *
- * When the bound is exceeded, what is least likely to be missed goes first: big blocks that nobody
- * wanted since the last time, then the pages of small free blocks, then the big blocks freed
- * longest ago. A quarter of the room is cleared beyond need, so that a program that hovers at the
- * bound does not call the kernel for every buffer. For the same reason nothing is done as long as
- * less than that could be given back: blocks smaller than a page stay while a neighbour is live.
+ * When the bound is exceeded, what is least likely to be missed goes first: what is stale, then the older half
+ * of the depots, again and again, then the big blocks freed longest ago. A quarter of the room is cleared
+ * beyond need, so that a program that hovers at the bound does not call the kernel for every buffer. For the
+ * same reason nothing is done as long as less than that could be given back: blocks smaller than a page stay
+ * while a neighbour is live.
  */
 #include "trim.h"
 
 #include <assert.h>
+#include <time.h>
 
 #include "central.h"
+#include "depot.h"
 #include "span.h"
 
 #define POOL_TRIM_SLACK_SHARE 4
 
-static size_t page_bytes_of(const struct pool *pool)
+/* What could be given back at once. */
+static size_t loose_bytes_of(const struct pool *pool)
 {
     size_t bytes = 0;
     for (int i = 0; i < pool->shard_count; i++)
-        bytes += atomic_load_explicit(&pool->shards[i].page_bytes, memory_order_relaxed);
+        bytes += atomic_load_explicit(&pool->shards[i].page_bytes, memory_order_relaxed) +
+                 atomic_load_explicit(&pool->shards[i].depot_bytes, memory_order_relaxed);
     return bytes;
 }
 
 size_t pool_central_kept_bytes(const struct pool *pool)
 {
-    size_t bytes = page_bytes_of(pool);
+    size_t bytes = loose_bytes_of(pool);
     for (int i = 0; i < pool->shard_count; i++)
         bytes += atomic_load_explicit(&pool->shards[i].shared_bytes, memory_order_relaxed);
     return bytes;
@@ -65,23 +69,74 @@ static void purge_pages(struct pool_shard *shard)
     pool_shard_keep(shard, &kept);
 }
 
+static void release_stale_blocks(struct pool_shard *shard)
+{
+    pthread_mutex_lock(&shard->lock);
+    for (unsigned i = 0; i < POOL_SMALL_CLASS_COUNT; i++)
+        pool_central_send_home(shard, i, pool_depot_begin_epoch(shard, i));
+    purge_pages(shard);
+    pthread_mutex_unlock(&shard->lock);
+}
+
+/* Begins an epoch: what was stale in the last is released until the target is met. */
+static void begin_epoch(struct pool *pool, size_t target_bytes)
+{
+    uint64_t epoch = atomic_fetch_add_explicit(&pool->epoch, 1, memory_order_relaxed);
+    release_bigs(pool, epoch, target_bytes);
+    for (int i = 0; i < pool->shard_count; i++)
+        release_stale_blocks(&pool->shards[i]);
+}
+
+static void release_half_of_depots(struct pool_shard *shard)
+{
+    pthread_mutex_lock(&shard->lock);
+    for (unsigned i = 0; i < POOL_SMALL_CLASS_COUNT; i++)
+        pool_central_send_home(shard, i, (shard->depots[i].count + 1) / 2);
+    purge_pages(shard);
+    pthread_mutex_unlock(&shard->lock);
+}
+
+static void release_depots(struct pool *pool, size_t target_bytes)
+{
+    for (int i = 0; i < pool->shard_count; i++) {
+        struct pool_shard *shard = &pool->shards[i];
+        while (pool_central_kept_bytes(pool) > target_bytes &&
+               atomic_load_explicit(&shard->depot_bytes, memory_order_relaxed) > 0)
+            release_half_of_depots(shard);
+    }
+}
+
 void pool_enforce_bound(struct pool *pool)
 {
     size_t granted_bytes = atomic_load_explicit(&pool->granted_bytes, memory_order_relaxed);
     assert(granted_bytes <= pool->max_cached_bytes / 2);
     size_t room_bytes = pool->max_cached_bytes - granted_bytes;
     size_t slack_bytes = room_bytes / POOL_TRIM_SLACK_SHARE;
-    if (POOL_LIKELY(pool_central_kept_bytes(pool) <= room_bytes || page_bytes_of(pool) <= slack_bytes))
+    if (POOL_LIKELY(pool_central_kept_bytes(pool) <= room_bytes || loose_bytes_of(pool) <= slack_bytes))
         return;
     size_t target_bytes = room_bytes - slack_bytes;
-    uint64_t epoch = atomic_fetch_add_explicit(&pool->trim_epoch, 1, memory_order_relaxed);
-    release_bigs(pool, epoch, target_bytes);
-    for (int i = 0; i < pool->shard_count && pool_central_kept_bytes(pool) > target_bytes; i++) {
-        pthread_mutex_lock(&pool->shards[i].lock);
-        purge_pages(&pool->shards[i]);
-        pthread_mutex_unlock(&pool->shards[i].lock);
-    }
+    begin_epoch(pool, target_bytes);
+    release_depots(pool, target_bytes);
     release_bigs(pool, UINT64_MAX, target_bytes);
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+void pool_tick(pool_t *pool)
+{
+    if (!pool)
+        return;
+    int64_t now = now_ms();
+    int64_t end = atomic_load_explicit(&pool->epoch_ends_ms, memory_order_relaxed);
+    /* Of threads that come at once, one goes on. */
+    if (now >= end && atomic_compare_exchange_strong_explicit(&pool->epoch_ends_ms, &end, now + POOL_EPOCH_MS,
+                                                              memory_order_relaxed, memory_order_relaxed))
+        begin_epoch(pool, 0);
 }
 
 /* With the lock held. */
@@ -122,6 +177,8 @@ static void trim_shard(struct pool_shard *shard)
     while (release_oldest_big(shard, UINT64_MAX))
         continue;
     pthread_mutex_lock(&shard->lock);
+    for (unsigned i = 0; i < POOL_SMALL_CLASS_COUNT; i++)
+        pool_central_send_home(shard, i, shard->depots[i].count);
     release_free_spans(shard);
     purge_pages(shard);
     collect_empty_arenas(shard, &empty);

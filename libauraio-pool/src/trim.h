@@ -1,11 +1,18 @@
 /*
- * Giving memory back to the system: when more is kept than the bound allows, and when asked to. No
- * lock may be held, except the registry's.
+ * Giving memory back to the system: when more is kept than the bound allows, when it has not been needed for a
+ * while, and when asked to. No lock may be held, except the registry's.
+ *
+ * Time is divided into *epochs*. Stale is what lay in the central lists untouched during a whole one; it is
+ * given back as the next begins: when the bound is exceeded, and in any case after POOL_EPOCH_MS. So a pool
+ * whose load has gone shrinks to what is still used, and one in steady use makes no system call.
  */
 #ifndef AURAIO_POOL_TRIM_H
 #define AURAIO_POOL_TRIM_H
 
 #include "internal.h"
+
+/* Longer than the pauses of a program at work, shorter than anybody looks on while memory lies idle. */
+#define POOL_EPOCH_MS 10000
 
 /* What the central lists keep, in bytes. */
 size_t pool_central_kept_bytes(const struct pool *pool);

@@ -130,6 +130,14 @@ void pool_get_stats(const pool_t *pool, struct pool_stats *ret_stats);
 void pool_trim(pool_t *pool);
 
 /**
+ * Gives back what nobody has needed for ten to twenty seconds. For somebody who has just waited: allocations do
+ * this by themselves now and then, but an idle program makes none. Costs a look at a coarse clock.
+ *
+ * @param pool  the pool; NULL does nothing
+ */
+void pool_tick(pool_t *pool);
+
+/**
  * Verifies every invariant of the pool: each block is in exactly one place, every count agrees with
  * what it counts.
  *
