@@ -1,5 +1,6 @@
 #include "contender.h"
 
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,6 +50,8 @@ int contender_start(struct contender *contender, int allocator)
     *contender = (struct contender){.name = allocators[allocator].name};
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) < 0)
         return -1;
+    /* Or contenders started later would keep this one from noticing that it is to end. */
+    (void)fcntl(ends[0], F_SETFD, FD_CLOEXEC);
     contender->pid = fork();
     if (contender->pid == 0) {
         close(ends[0]);

@@ -18,21 +18,32 @@ static size_t word_count_of(const struct pool *pool, enum pool_arena_kind kind)
     return kind == POOL_ARENA_BIG ? 1 : POOL_CHUNK_BYTES >> pool->geometry.align_shift;
 }
 
+static unsigned word_shift_of(size_t word_count)
+{
+    unsigned shift = POOL_CACHE_LINE_SHIFT;
+    while (word_count << shift > POOL_WORDS_BYTES && (size_t)1 << shift > sizeof(uint32_t))
+        shift--;
+    return shift;
+}
+
 static struct pool_arena *record_create(struct pool_shard *shard, enum pool_arena_kind kind)
 {
     struct pool *pool = shard->pool;
     size_t word_count = word_count_of(pool, kind);
+    unsigned word_shift = word_shift_of(word_count);
     size_t bit_words = (word_count + 63) / 64;
-    size_t bytes =
-        sizeof(struct pool_arena) + 2 * bit_words * sizeof(uint64_t) + word_count * sizeof(uint32_t);
+    size_t bits_end = sizeof(struct pool_arena) + 2 * bit_words * sizeof(uint64_t);
+    size_t words_start = (bits_end + POOL_CACHE_LINE_BYTES - 1) & ~(POOL_CACHE_LINE_BYTES - 1);
+    size_t bytes = words_start + (word_count << word_shift);
     struct pool_arena *arena = pool_os_map_guarded(bytes);
     if (!arena)
         return NULL;
     arena->record_bytes = bytes;
     arena->free_bits = (uint64_t *)(arena + 1);
     arena->seen_bits = arena->free_bits + bit_words;
-    arena->words = (_Atomic uint32_t *)(arena->seen_bits + bit_words);
+    arena->words = (char *)arena + words_start;
     arena->word_count = word_count;
+    arena->word_shift = word_shift;
     arena->shard = shard;
     arena->kind = kind;
     arena->index = pool->record_count++;
@@ -50,6 +61,22 @@ static struct pool_arena *record_take(struct pool_shard *shard, enum pool_arena_
     assert(pool_arena_base(arena) == 0 && arena->kind == kind);
     LIST_REMOVE(arena, link);
     return arena;
+}
+
+static void announce_begin(struct pool_arena *arena)
+{
+    const struct pool_options *options = &arena->shard->pool->options;
+    arena->is_pinned = options->arena_created &&
+                       options->arena_created(options->arena_ctx, arena->index,
+                                              (void *)pool_arena_base(arena), arena->size_bytes);
+}
+
+static void announce_end(struct pool_arena *arena)
+{
+    const struct pool_options *options = &arena->shard->pool->options;
+    if (options->arena_destroyed)
+        options->arena_destroyed(options->arena_ctx, arena->index, (void *)pool_arena_base(arena),
+                                 arena->size_bytes);
 }
 
 static void record_prepare(struct pool_arena *arena, void *memory, size_t size_bytes)
@@ -71,6 +98,9 @@ int pool_arena_open(struct pool_shard *shard, enum pool_arena_kind kind, size_t 
         return -ENOMEM;
     if (pool->shard_count > 1)
         pool_numa_prefer(memory, size_bytes, shard->node);
+    /* Not for small arenas: giving back single blocks would split the huge pages. */
+    if (kind == POOL_ARENA_BIG && size_bytes >= POOL_OS_HUGE_BYTES)
+        pool_os_prefer_huge(memory, size_bytes);
     pool_annotate_map(pool->on_valgrind, memory, size_bytes);
 
     int r = -ENOMEM;
@@ -91,6 +121,7 @@ int pool_arena_open(struct pool_shard *shard, enum pool_arena_kind kind, size_t 
         pool_os_unmap(memory, size_bytes);
         return r;
     }
+    announce_begin(arena);
     *ret_arena = arena;
     return 0;
 }
@@ -100,11 +131,14 @@ void pool_arena_close(struct pool_arena *arena)
     struct pool *pool = arena->shard->pool;
     uintptr_t base = pool_arena_base(arena);
     size_t size_bytes = arena->size_bytes;
+    announce_end(arena);
 
     /* Out of the table before the addresses are free to be mapped, and entered, by another thread.
      */
     pthread_mutex_lock(&pool->map_lock);
     pool_table_remove(pool->root, base, size_bytes);
+    if (arena->kind == POOL_ARENA_BIG)
+        atomic_store_explicit(pool_arena_word(arena, 0), 0, memory_order_relaxed);
     atomic_store_explicit(&arena->base, 0, memory_order_relaxed);
     LIST_INSERT_HEAD(&arena->shard->spare_records[arena->kind], arena, link);
     pthread_mutex_unlock(&pool->map_lock);
@@ -117,7 +151,7 @@ static void close_live_buffers(const struct pool *pool, struct pool_arena *arena
 {
     for (size_t i = 0; i < arena->word_count; i++) {
         uint32_t size_bytes = atomic_load_explicit(pool_arena_word(arena, i), memory_order_relaxed);
-        if (size_bytes > 0)
+        if (pool_word_is_live(size_bytes))
             pool_annotate_free(true, (void *)(pool_arena_base(arena) + (i << pool->geometry.align_shift)),
                                size_bytes);
     }
@@ -130,6 +164,7 @@ void pool_arena_destroy_all(struct pool *pool)
         struct pool_arena *next = arena->next_record;
         void *base = (void *)pool_arena_base(arena);
         if (base) {
+            announce_end(arena);
             if (pool->on_valgrind)
                 close_live_buffers(pool, arena);
             pool_annotate_unmap(base, arena->size_bytes);
@@ -144,6 +179,8 @@ void pool_arena_destroy_all(struct pool *pool)
 void pool_arena_purge(struct pool_arena *arena, struct pool_kept *kept)
 {
     assert(arena->kind == POOL_ARENA_SMALL);
+    if (arena->is_pinned)
+        return;
     unsigned page_shift = arena->shard->pool->geometry.page_shift;
     size_t page_count = POOL_CHUNK_BYTES >> page_shift;
     size_t from = pool_bits_next(arena->dirty, 0, page_count);

@@ -6,8 +6,9 @@
  * *word*: the size it was asked for with while it is live, 0 otherwise, found by its offset in
  * units of the alignment. Whoever turns the word from size to 0 owns the block: that one
  * compare-and-swap refuses a double free, a wrong size and a pointer into the middle of a buffer.
- * Words are stored scattered, so that threads working on neighbouring blocks do not share cache
- * lines.
+ * (Under find_late_writes a free block that was filled has POOL_WORD_FILLED; see watch.h.)
+ * The words of an arena are spread over POOL_WORDS_BYTES, so that threads working on neighbouring blocks of a
+ * page or more do not share cache lines.
  *
  * Records are never unmapped before the pool is: they are reused, by the same shard and for the
  * same kind of arena, so a thread that holds a stale record (only possible by a double free racing
@@ -32,10 +33,16 @@
 #define POOL_SLICE_BYTES ((size_t)1 << POOL_SLICE_SHIFT)
 #define POOL_SLICE_COUNT 64u
 #define POOL_NO_SPAN 0xff
-/* Multiplying by this, modulo the number of words, scatters them: it is odd, so no two positions
- * meet, and positions that differ by less than 26 (alignment 4096) end up more than a cache line
- * apart. The golden ratio of 2^32, as in Knuth, The Art of Computer Programming, volume 3, 6.4. */
-#define POOL_WORD_SCATTER 0x9e3779b1u
+
+/* No size. */
+#define POOL_WORD_FILLED 0x80000000u
+
+#define POOL_CACHE_LINE_SHIFT 6
+#define POOL_CACHE_LINE_BYTES ((size_t)1 << POOL_CACHE_LINE_SHIFT)
+
+/* What the words of a small arena take, as far as a word is no larger than a cache line and no smaller than
+ * itself: 64 bytes each at an alignment of 4096, 8 at 512. */
+#define POOL_WORDS_BYTES ((size_t)64 << 10)
 
 /* Pages are at least 4 KiB. */
 #define POOL_DIRTY_WORDS (POOL_CHUNK_BYTES / 4096 / 64)
@@ -60,21 +67,23 @@ struct pool_span {
 /* A change of the memory kept for reuse. */
 struct pool_kept {
     ptrdiff_t page_bytes;   /* whole pages, which can be given back to the system at any time */
-    ptrdiff_t shared_bytes; /* free blocks that share pages with others */
+    ptrdiff_t shared_bytes; /* free memory that can't yet: it shares pages with other blocks, or is pinned */
 };
 
 struct pool_arena {
     /* Fixed for the life of the record. */
-    _Atomic uint32_t *words;
-    size_t word_count; /* a power of two */
-    struct pool_shard *shard;
+    char *words;
+    size_t word_count;
+    unsigned word_shift; /* of the distance between two words, in bytes */
     int index;
+    struct pool_shard *shard;
     enum pool_arena_kind kind;
     size_t record_bytes;
     struct pool_arena *next_record;
 
     _Atomic uintptr_t base; /* 0 while nothing is mapped */
     size_t size_bytes;
+    bool is_pinned;              /* the owner of the pool wants its pages to stay */
     LIST_ENTRY(pool_arena) link; /* small: the shard's arenas; unmapped: its spare records */
 
     /* Big arenas: the class, and once free its places among the shard's free ones. */
@@ -98,24 +107,30 @@ static inline uintptr_t pool_arena_base(const struct pool_arena *arena)
     return atomic_load_explicit(&arena->base, memory_order_relaxed);
 }
 
+/* Whether a word is that of a live buffer. */
+static inline bool pool_word_is_live(uint32_t word)
+{
+    return word != 0 && word != POOL_WORD_FILLED;
+}
+
 /* The state word of the block at an index. */
 static inline _Atomic uint32_t *pool_arena_word(const struct pool_arena *arena, size_t index)
 {
-    return &arena->words[index * POOL_WORD_SCATTER & (arena->word_count - 1)];
+    return (_Atomic uint32_t *)(void *)(arena->words + (index << arena->word_shift));
 }
 
-/* Maps an arena for a shard and enters it in the table; 0 or -ENOMEM. Takes the map lock. */
+/* Maps an arena for a shard, enters it in the table and announces it; 0 or -ENOMEM. Takes the map lock. */
 int pool_arena_open(struct pool_shard *shard, enum pool_arena_kind kind, size_t size_bytes,
                     struct pool_arena **ret_arena);
 
-/* Unmaps an arena whose blocks are all free and that no list holds any more. Takes the map lock. */
+/* Announces the end of an arena and unmaps it, whose blocks are all free and that no list holds any more. Takes the map lock. */
 void pool_arena_close(struct pool_arena *arena);
 
 /* Unmaps every arena and every record, live buffers included; only while the pool is being
  * destroyed. */
 void pool_arena_destroy_all(struct pool *pool);
 
-/* Gives the dirty pages back to the system. */
+/* Gives the dirty pages back to the system, unless they are pinned. */
 void pool_arena_purge(struct pool_arena *arena, struct pool_kept *kept);
 
 #endif

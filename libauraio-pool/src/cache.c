@@ -191,7 +191,6 @@ void pool_cache_put_slow(struct pool_cache *cache, unsigned class_index, struct 
         put_full(cache, class_index, block);
     else
         put_remote(cache, class_index, block);
-    pool_enforce_bound(cache->pool);
 }
 
 size_t pool_cache_kept_bytes(const struct pool_cache *cache)

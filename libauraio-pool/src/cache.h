@@ -69,28 +69,29 @@ void pool_cache_put_slow(struct pool_cache *cache, unsigned class_index, struct 
 /* Blocks it holds, in bytes. */
 size_t pool_cache_kept_bytes(const struct pool_cache *cache);
 
-static inline int pool_cache_take(struct pool_cache *cache, unsigned class_index, void **ret_block)
+/* Takes a block out of a bin that has one. */
+static inline bool pool_cache_take(struct pool_cache *cache, unsigned class_index, void **ret_block)
 {
     struct pool_bin *bin = &cache->bins[class_index];
     unsigned count = atomic_load_explicit(&bin->count, memory_order_relaxed);
     if (POOL_UNLIKELY(count == 0))
-        return pool_cache_refill(cache, class_index, ret_block);
+        return false;
     atomic_store_explicit(&bin->count, count - 1, memory_order_relaxed);
     *ret_block = bin->blocks[count - 1];
-    return 0;
+    return true;
 }
 
-static inline void pool_cache_put(struct pool_cache *cache, unsigned class_index, struct pool_shard *home,
+/* Puts a block into a bin that has room for it. */
+static inline bool pool_cache_put(struct pool_cache *cache, unsigned class_index, struct pool_shard *home,
                                   void *block)
 {
     struct pool_bin *bin = &cache->bins[class_index];
     unsigned count = atomic_load_explicit(&bin->count, memory_order_relaxed);
-    if (POOL_UNLIKELY(home != cache->shard || count >= bin->limit)) {
-        pool_cache_put_slow(cache, class_index, home, block);
-        return;
-    }
+    if (POOL_UNLIKELY(home != cache->shard || count >= bin->limit))
+        return false;
     bin->blocks[count] = block;
     atomic_store_explicit(&bin->count, count + 1, memory_order_relaxed);
+    return true;
 }
 
 /* Adds to a figure that only the calling thread writes; answers the sum. */

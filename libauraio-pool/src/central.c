@@ -100,6 +100,8 @@ static void put_into_span(struct pool_shard *shard, void *block, struct pool_kep
     struct pool_span *span = pool_span_at(pool_table_get(shard->pool->root, block), block);
     assert(span);
     struct pool_span_list *list = &shard->spans[span->class_index];
+    if (shard->pool->fills_free)
+        atomic_store_explicit(pool_word_of(shard->pool, span->arena, block), 0, memory_order_relaxed);
     pool_span_put(geometry, span, block, kept);
     if (span->free_count == 1)
         TAILQ_INSERT_HEAD(list, span, link);

@@ -58,6 +58,7 @@ static void walk_block(struct walk *walk, struct pool_span *span, size_t offset,
     size_t block_bytes = pool_class_bytes(span->class_index);
     size_t index = offset >> walk->pool->geometry.align_shift;
     uint32_t word = atomic_load_explicit(pool_arena_word(arena, index), memory_order_relaxed);
+    bool is_live = pool_word_is_live(word);
     bool is_free = pool_bit_test(arena->free_bits, index);
     expect(walk, !(word && is_free));
     if (!is_free)
@@ -66,9 +67,9 @@ static void walk_block(struct walk *walk, struct pool_span *span, size_t offset,
         ++*free_count;
         expect(walk, index >= span->search_from);
     }
-    if (word)
+    if (is_live)
         count_word(walk, word, block_bytes);
-    if (word || is_free)
+    if (is_live || is_free)
         expect(walk, mark(arena, index));
     else
         walk->missing_blocks++;
@@ -104,7 +105,7 @@ static size_t live_words_in(const struct pool_arena *arena)
 {
     size_t count = 0;
     for (size_t i = 0; i < arena->word_count; i++)
-        count += atomic_load_explicit(&arena->words[i], memory_order_relaxed) != 0;
+        count += pool_word_is_live(atomic_load_explicit(pool_arena_word(arena, i), memory_order_relaxed));
     return count;
 }
 
@@ -113,8 +114,9 @@ static void walk_small(struct walk *walk, struct pool_arena *arena)
     const struct pool_geometry *geometry = &walk->pool->geometry;
     expect(walk, pool_table_find(walk->pool->root, (void *)pool_arena_base(arena)) == arena);
     pool_bits_clear_range(arena->seen_bits, 0, arena->word_count);
-    walk->page_bytes += pool_bits_count(arena->dirty, 0, POOL_CHUNK_BYTES >> geometry->page_shift)
-                        << geometry->page_shift;
+    size_t dirty_bytes = pool_bits_count(arena->dirty, 0, POOL_CHUNK_BYTES >> geometry->page_shift)
+                         << geometry->page_shift;
+    *(arena->is_pinned ? &walk->shared_bytes : &walk->page_bytes) += dirty_bytes;
     uint64_t live_before = walk->live_buffers;
     unsigned slice = 0;
     while (slice < POOL_SLICE_COUNT) {
@@ -165,7 +167,8 @@ static void walk_cached(struct walk *walk, const struct pool_shard *shard, void 
         return;
     expect(walk, pool_span_at(arena, block) != NULL);
     expect(walk, (arena->shard == shard) == is_home);
-    expect(walk, atomic_load_explicit(pool_word_of(walk->pool, arena, block), memory_order_relaxed) == 0);
+    uint32_t word = atomic_load_explicit(pool_word_of(walk->pool, arena, block), memory_order_relaxed);
+    expect(walk, word == (walk->pool->fills_free ? POOL_WORD_FILLED : 0));
     expect(walk,
            mark(arena, ((uintptr_t)block - pool_arena_base(arena)) >> walk->pool->geometry.align_shift));
     walk->cached_blocks++;
@@ -205,7 +208,7 @@ static void walk_big_live(struct walk *walk)
 {
     for (const struct pool_arena *arena = walk->pool->records; arena; arena = arena->next_record) {
         if (arena->kind == POOL_ARENA_BIG && pool_arena_base(arena) && !arena->is_free)
-            count_word(walk, atomic_load_explicit(&arena->words[0], memory_order_relaxed), arena->size_bytes);
+            count_word(walk, atomic_load_explicit(pool_arena_word(arena, 0), memory_order_relaxed), arena->size_bytes);
     }
 }
 

@@ -64,6 +64,8 @@ struct pool {
     uint64_t id; /* never used twice in a process: a stale id can't match */
     struct pool_root *root;
     struct pool_geometry geometry;
+    bool is_watched; /* by any of what watch.h is about */
+    bool fills_free;
     bool on_valgrind;
     int shard_count;
     size_t max_cached_bytes;

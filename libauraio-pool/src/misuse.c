@@ -35,7 +35,7 @@ static void describe(char *text, size_t text_bytes, struct pool_arena *arena, co
     const char *prefix = "pool_free refused";
     if (!arena)
         snprintf(text, text_bytes, "%s: %p (%zu bytes) is not memory of this pool", prefix, ptr, size_bytes);
-    else if (word > 0)
+    else if (pool_word_is_live(word))
         snprintf(text, text_bytes, "%s: %p was allocated with %u bytes, not %zu", prefix, ptr, word,
                  size_bytes);
     else if (is_block_start(arena, ptr))
@@ -45,15 +45,27 @@ static void describe(char *text, size_t text_bytes, struct pool_arena *arena, co
                  size_bytes);
 }
 
+static void report(struct pool *pool, const char *text)
+{
+    if (pool->options.log)
+        pool->options.log(pool->options.log_ctx, text);
+    if (pool->options.abort_on_misuse)
+        abort();
+}
+
 int pool_misuse(struct pool *pool, struct pool_arena *arena, const void *ptr, size_t size_bytes,
                 uint32_t word)
 {
-    char text[POOL_MESSAGE_BYTES];
-    if (pool->options.log) {
+    char text[POOL_MESSAGE_BYTES] = "";
+    if (pool->options.log)
         describe(text, sizeof(text), arena, ptr, size_bytes, word);
-        pool->options.log(pool->options.log_ctx, text);
-    }
-    if (pool->options.abort_on_misuse)
-        abort();
+    report(pool, text);
     return -EINVAL;
+}
+
+void pool_misuse_late_write(struct pool *pool, const void *block, size_t offset)
+{
+    char text[POOL_MESSAGE_BYTES];
+    snprintf(text, sizeof(text), "pool_alloc: %p was written to after it was freed, at offset %zu", block, offset);
+    report(pool, text);
 }

@@ -1,5 +1,5 @@
 /*
- * Saying what was wrong with a call that pool_free() refused.
+ * Saying what was wrong: with a call that pool_free() refused, or with what was done to a free buffer.
  */
 #ifndef AURAIO_POOL_MISUSE_H
 #define AURAIO_POOL_MISUSE_H
@@ -12,4 +12,8 @@
 int pool_misuse(struct pool *pool, struct pool_arena *arena, const void *ptr, size_t size_bytes,
                 uint32_t word);
 
+/* Logs that a free block was written to at an offset, aborts if the options say so. */
+void pool_misuse_late_write(struct pool *pool, const void *block, size_t offset);
+
 #endif
+

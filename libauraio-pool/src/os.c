@@ -84,6 +84,12 @@ void pool_os_purge(void *memory, size_t size_bytes)
     (void)madvise(memory, size_bytes, MADV_DONTNEED);
 }
 
+void pool_os_prefer_huge(void *memory, size_t size_bytes)
+{
+    /* Refused by kernels built without: small pages work as well. */
+    (void)madvise(memory, size_bytes, MADV_HUGEPAGE);
+}
+
 size_t pool_os_page_bytes(void)
 {
     return (size_t)sysconf(_SC_PAGESIZE);

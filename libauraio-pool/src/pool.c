@@ -1,23 +1,17 @@
 /*
- * The public functions: the paths a buffer takes, and the life of a pool.
- *
- * A small buffer goes from and to the calling thread's cache; one beyond POOL_SMALL_MAX_BYTES, or
- * any when the thread can have no cache, straight from and to the central lists.
+ * The life of a pool, and what it tells about itself; the paths a buffer takes are in buffer.c.
  */
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
-#include "annotate.h"
 #include "cache.h"
-#include "central.h"
 #include "depot.h"
 #include "internal.h"
-#include "misuse.h"
 #include "numa.h"
 #include "os.h"
 #include "registry.h"
 #include "trim.h"
+#include "watch.h"
 
 /* max_cached_bytes by default: this share of the machine's memory, within these bounds. */
 #define POOL_DEFAULT_CACHED_SHARE 8
@@ -27,9 +21,6 @@
 /* What one thread's cache may hold: at most this, and at most this share of the bound. */
 #define POOL_THREAD_MAX_BYTES ((size_t)16 << 20)
 #define POOL_THREAD_SHARE 8
-
-/* Every so many allocations a thread looks whether an epoch has ended. */
-#define POOL_TICK_ALLOCS 64
 
 static bool options_are_valid(const struct pool_options *options)
 {
@@ -80,10 +71,10 @@ int pool_create(const struct pool_options *options, pool_t **ret_pool)
         return -ENOMEM;
     *pool = (struct pool){
         .geometry = geometry_for(options->alignment),
-        .on_valgrind = pool_annotate_is_needed(),
         .options = *options,
         .max_cached_bytes = options->max_cached_bytes ? options->max_cached_bytes : default_cached_bytes(),
     };
+    pool_watch_start(pool);
     pool->thread_max_bytes = pool->max_cached_bytes / POOL_THREAD_SHARE;
     if (pool->thread_max_bytes > POOL_THREAD_MAX_BYTES)
         pool->thread_max_bytes = POOL_THREAD_MAX_BYTES;
@@ -121,115 +112,6 @@ void pool_destroy(pool_t *pool)
     }
     pthread_mutex_destroy(&pool->map_lock);
     free(pool);
-}
-
-/* For threads that have no cache. */
-static void count_uncached(struct pool *pool, uint64_t bytes, uint64_t buffers)
-{
-    atomic_fetch_add_explicit(&pool->live_bytes, bytes, memory_order_relaxed);
-    atomic_fetch_add_explicit(&pool->live_buffers, buffers, memory_order_relaxed);
-}
-
-/* Counts, and looks at the clock now and then. */
-static inline void count_alloc(struct pool *pool, struct pool_cache *cache, size_t size_bytes)
-{
-    if (POOL_UNLIKELY(!cache)) {
-        count_uncached(pool, size_bytes, 1);
-        return;
-    }
-    pool_cache_add(&cache->allocated_bytes, size_bytes);
-    if (POOL_UNLIKELY(pool_cache_add(&cache->allocated_buffers, 1) % POOL_TICK_ALLOCS == 0))
-        pool_tick(pool);
-}
-
-static inline void count_free(struct pool *pool, struct pool_cache *cache, size_t size_bytes)
-{
-    if (POOL_UNLIKELY(!cache)) {
-        count_uncached(pool, 0 - (uint64_t)size_bytes, UINT64_MAX);
-        return;
-    }
-    pool_cache_add(&cache->freed_bytes, size_bytes);
-    pool_cache_add(&cache->freed_buffers, 1);
-}
-
-static inline int take(struct pool *pool, struct pool_cache *cache, unsigned class_index, void **ret_block)
-{
-    if (POOL_UNLIKELY(!pool_is_small(class_index)))
-        return pool_big_take(pool_shard_here(pool), class_index, ret_block);
-    if (POOL_LIKELY(cache))
-        return pool_cache_take(cache, class_index, ret_block);
-    int r = pool_central_take(pool_shard_here(pool), class_index, ret_block, 1);
-    return r < 0 ? r : 0;
-}
-
-static __attribute__((noinline)) int take_after_trim(struct pool *pool, struct pool_cache *cache,
-                                                     unsigned class_index, void **ret_block)
-{
-    pool_trim(pool);
-    return take(pool, cache, class_index, ret_block);
-}
-
-int pool_alloc(pool_t *pool, size_t size_bytes, void **ret_ptr)
-{
-    if (POOL_UNLIKELY(!pool || !ret_ptr || size_bytes - 1 >= POOL_SIZE_MAX_BYTES))
-        return -EINVAL;
-    unsigned class_index = pool_class_of(pool_size_round(&pool->geometry, size_bytes));
-    struct pool_cache *cache = pool_cache_here(pool);
-    void *block;
-    int r = take(pool, cache, class_index, &block);
-    if (POOL_UNLIKELY(r < 0)) {
-        r = take_after_trim(pool, cache, class_index, &block);
-        if (r < 0)
-            return r;
-    }
-    struct pool_arena *arena = pool_table_get(pool->root, block);
-    _Atomic uint32_t *word = pool_word_of(pool, arena, block);
-    assert(atomic_load_explicit(word, memory_order_relaxed) == 0);
-    atomic_store_explicit(word, (uint32_t)size_bytes, memory_order_relaxed);
-    pool_annotate_alloc(pool->on_valgrind, block, size_bytes);
-    count_alloc(pool, cache, size_bytes);
-    *ret_ptr = block;
-    return 0;
-}
-
-int pool_free(pool_t *pool, void *ptr, size_t size_bytes)
-{
-    if (POOL_UNLIKELY(!pool))
-        return -EINVAL;
-    if (!ptr)
-        return 0;
-    struct pool_arena *arena = pool_table_find(pool->root, ptr);
-    if (POOL_UNLIKELY(!arena))
-        return pool_misuse(pool, NULL, ptr, size_bytes, 0);
-    size_t offset = (uintptr_t)ptr - pool_arena_base(arena);
-    size_t index = offset >> pool->geometry.align_shift;
-    if (POOL_UNLIKELY((offset & pool->geometry.align_mask) || index >= arena->word_count))
-        return pool_misuse(pool, arena, ptr, size_bytes, 0);
-
-    /* Owns the block from here on, or refuses. A size that no word can hold matches none; 0 would
-     * match every free block. */
-    uint32_t word = size_bytes - 1 < POOL_SIZE_MAX_BYTES ? (uint32_t)size_bytes : UINT32_MAX;
-    if (POOL_UNLIKELY(!atomic_compare_exchange_strong_explicit(pool_arena_word(arena, index), &word, 0,
-                                                               memory_order_acq_rel, memory_order_relaxed)))
-        return pool_misuse(pool, arena, ptr, size_bytes, word);
-
-    /* The block whose word it was: if the record was reused since it was looked up, not the one at
-     * ptr. */
-    void *block = (void *)(pool_arena_base(arena) + (index << pool->geometry.align_shift));
-    pool_annotate_free(pool->on_valgrind, block, size_bytes);
-    struct pool_cache *cache = pool_cache_here(pool);
-    count_free(pool, cache, size_bytes);
-    unsigned class_index = pool_class_of(pool_size_round(&pool->geometry, size_bytes));
-    if (POOL_LIKELY(cache && pool_is_small(class_index))) {
-        pool_cache_put(cache, class_index, arena->shard, block);
-        return 0;
-    }
-    if (pool_is_small(class_index))
-        pool_central_put_mixed(pool, &block, 1);
-    else
-        pool_big_put(pool, block);
-    pool_enforce_bound(pool);
-    return 0;
 }
 
 struct stats_sum {

@@ -47,13 +47,18 @@ void pool_registry_visit(const struct pool *pool, void (*visit)(const struct poo
 /* Finds or creates the calling thread's cache; NULL where it can't have one. */
 struct pool_cache *pool_registry_find(struct pool *pool);
 
+/* The calling thread's cache as far as its slots know; NULL otherwise. */
+static inline struct pool_cache *pool_cache_known(const struct pool *pool)
+{
+    const struct pool_thread_slot *slot = &pool_thread_self.slots[pool->id % POOL_THREAD_SLOTS];
+    return POOL_LIKELY(slot->pool_id == pool->id) ? slot->cache : NULL;
+}
+
 /* The calling thread's cache; NULL where it can't have one. */
 static inline struct pool_cache *pool_cache_here(struct pool *pool)
 {
-    struct pool_thread_slot *slot = &pool_thread_self.slots[pool->id % POOL_THREAD_SLOTS];
-    if (POOL_LIKELY(slot->pool_id == pool->id))
-        return slot->cache;
-    return pool_registry_find(pool);
+    struct pool_cache *cache = pool_cache_known(pool);
+    return POOL_LIKELY(cache) ? cache : pool_registry_find(pool);
 }
 
 #endif

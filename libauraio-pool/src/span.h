@@ -3,7 +3,7 @@
  * shard's lock held.
  *
  * Each adds to `kept` by how much the memory kept for reuse changes. Blocks of a page or more count
- * as page_bytes, while their pages are dirty; smaller blocks share pages and count as shared_bytes,
+ * as page_bytes (shared_bytes in a pinned arena), while their pages are dirty; smaller blocks share pages and count as shared_bytes,
  * while they are free.
  */
 #ifndef AURAIO_POOL_SPAN_H

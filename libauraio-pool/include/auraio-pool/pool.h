@@ -47,6 +47,21 @@ struct pool_options {
      * to 1 GiB. Free blocks smaller than a page may exceed it while neighbours on their pages are
      * live. */
     size_t max_cached_bytes;
+    /** Look for writes into freed buffers: each is filled when it is freed, and looked at when it is handed out
+     * again, unless its memory was given back meanwhile. A find is logged (then abort() with abort_on_misuse).
+     * Costs a pass over the buffer each time. Without effect under AddressSanitizer and Valgrind, which find
+     * the write itself. */
+    bool find_late_writes;
+    /** Told about every arena, a mapping that buffers are cut from, before the first buffer of it is handed
+     * out; may be NULL. `index` is its number, unique among those there are, from 0, and used again once it is
+     * gone. Answers whether its pages are to stay where they are, as long as the arena lives: a kernel that
+     * has pinned them would go on using those it knows. Called with locks held: it must not call the pool. */
+    bool (*arena_created)(void *ctx, int index, void *base, size_t len_bytes);
+    /** Told about every arena once no buffer of it is live (in pool_destroy(): none may be used any more) and
+     * before it is unmapped; may be NULL. Must not call the pool. */
+    void (*arena_destroyed)(void *ctx, int index, void *base, size_t len_bytes);
+    /** First argument of both. */
+    void *arena_ctx;
 };
 
 /** What a pool holds. */
@@ -149,12 +164,10 @@ void pool_tick(pool_t *pool);
 bool pool_check(pool_t *pool);
 
 /**
- * Finds the mapping that a range of pool memory lies in, for registering it with the kernel as a
- * whole.
+ * Finds the arena that a range of pool memory lies in.
  *
- * The answer holds while a buffer inside the range is live. Trimming drops pages of free blocks and
- * unmaps empty arenas, so whoever pins an arena must not rely on the content of its free parts, nor
- * on the pin once pages were dropped.
+ * The answer holds while a buffer inside the range is live. Two loads and a comparison: for every operation, to
+ * find out whether its memory lies in an arena that pool_options.arena_created announced, and in which.
  *
  * @param pool       the pool
  * @param ptr        start of the range
