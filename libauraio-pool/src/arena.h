@@ -107,6 +107,13 @@ static inline uintptr_t pool_arena_base(const struct pool_arena *arena)
     return atomic_load_explicit(&arena->base, memory_order_relaxed);
 }
 
+/* A block in the hands of the pool. Where it goes its word goes along: to find that by address takes a walk
+ * through the table. */
+struct pool_block {
+    void *start;
+    _Atomic uint32_t *word;
+};
+
 /* Whether a word is that of a live buffer. */
 static inline bool pool_word_is_live(uint32_t word)
 {

@@ -21,7 +21,7 @@ void pool_big_unlink(struct pool_shard *shard, struct pool_arena *arena)
     pool_shard_keep(shard, &(struct pool_kept){.page_bytes = -(ptrdiff_t)arena->size_bytes});
 }
 
-int pool_big_take(struct pool_shard *shard, unsigned class_index, void **ret_block)
+int pool_big_take(struct pool_shard *shard, unsigned class_index, struct pool_block *ret_block)
 {
     assert(!pool_is_small(class_index));
     pthread_mutex_lock(&shard->lock);
@@ -36,13 +36,13 @@ int pool_big_take(struct pool_shard *shard, unsigned class_index, void **ret_blo
             return r;
         arena->class_index = class_index;
     }
-    *ret_block = (void *)pool_arena_base(arena);
+    *ret_block = (struct pool_block){(void *)pool_arena_base(arena), pool_arena_word(arena, 0)};
     return 0;
 }
 
-void pool_big_put(struct pool *pool, void *block)
+void pool_big_put(struct pool *pool, void *start)
 {
-    struct pool_arena *arena = pool_table_get(pool->root, block);
+    struct pool_arena *arena = pool_table_get(pool->root, start);
     struct pool_shard *shard = arena->shard;
     pthread_mutex_lock(&shard->lock);
     assert(!arena->is_free);

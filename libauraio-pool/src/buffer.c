@@ -29,13 +29,11 @@ static void count_uncached(struct pool *pool, uint64_t bytes, uint64_t buffers)
 }
 
 /* Makes a free block a live buffer of the size. */
-static inline void set_live(struct pool *pool, void *block, size_t size_bytes)
+static inline void set_live(struct pool *pool, void *start, _Atomic uint32_t *word, size_t size_bytes)
 {
-    struct pool_arena *arena = pool_table_get(pool->root, block);
-    _Atomic uint32_t *word = pool_word_of(pool, arena, block);
     assert(!pool_word_is_live(atomic_load_explicit(word, memory_order_relaxed)));
     if (POOL_UNLIKELY(pool->is_watched))
-        pool_watch_alloc(pool, arena, block, size_bytes);
+        pool_watch_alloc(pool, start, word, size_bytes);
     atomic_store_explicit(word, (uint32_t)size_bytes, memory_order_relaxed);
 }
 
@@ -52,13 +50,13 @@ static inline void count_free(struct pool_cache *cache, size_t size_bytes)
     pool_cache_add(&cache->freed_buffers, 1);
 }
 
-static int take(struct pool *pool, struct pool_cache *cache, unsigned class_index, void **ret_block)
+static int take(struct pool *pool, struct pool_cache *cache, unsigned class_index,
+                struct pool_block *ret_block)
 {
     if (!pool_is_small(class_index))
         return pool_big_take(pool_shard_here(pool), class_index, ret_block);
     if (cache)
-        return pool_cache_take(cache, class_index, ret_block) ? 0
-                                                              : pool_cache_refill(cache, class_index, ret_block);
+        return pool_cache_take_or_refill(cache, class_index, ret_block);
     int r = pool_central_take(pool_shard_here(pool), class_index, ret_block, 1);
     return r < 0 ? r : 0;
 }
@@ -67,7 +65,7 @@ static POOL_SLOW int alloc_slowly(struct pool *pool, size_t size_bytes, void **r
 {
     unsigned class_index = pool_class_of(pool_size_round(&pool->geometry, size_bytes));
     struct pool_cache *cache = pool_cache_here(pool);
-    void *block;
+    struct pool_block block;
     int r = take(pool, cache, class_index, &block);
     if (r < 0) {
         pool_trim(pool);
@@ -75,8 +73,8 @@ static POOL_SLOW int alloc_slowly(struct pool *pool, size_t size_bytes, void **r
     }
     if (r < 0)
         return r;
-    set_live(pool, block, size_bytes);
-    *ret_ptr = block;
+    set_live(pool, block.start, block.word, size_bytes);
+    *ret_ptr = block.start;
     if (!cache)
         count_uncached(pool, size_bytes, 1);
     else if (count_alloc(cache, size_bytes))
@@ -84,7 +82,8 @@ static POOL_SLOW int alloc_slowly(struct pool *pool, size_t size_bytes, void **r
     return 0;
 }
 
-static POOL_SLOW int put_slowly(struct pool *pool, struct pool_arena *arena, void *block, size_t size_bytes)
+static POOL_SLOW int put_slowly(struct pool *pool, struct pool_arena *arena, struct pool_block block,
+                                size_t size_bytes)
 {
     unsigned class_index = pool_class_of(pool_size_round(&pool->geometry, size_bytes));
     struct pool_cache *cache = pool_cache_here(pool);
@@ -93,7 +92,7 @@ static POOL_SLOW int put_slowly(struct pool *pool, struct pool_arena *arena, voi
     else
         count_uncached(pool, 0 - (uint64_t)size_bytes, UINT64_MAX);
     if (!pool_is_small(class_index))
-        pool_big_put(pool, block);
+        pool_big_put(pool, block.start);
     else if (!cache)
         pool_central_put_mixed(pool, &block, 1);
     else
@@ -108,9 +107,13 @@ int pool_alloc(pool_t *pool, size_t size_bytes, void **ret_ptr)
         return -EINVAL;
     unsigned class_index = pool_class_of(pool_size_round(&pool->geometry, size_bytes));
     struct pool_cache *cache = pool_cache_known(pool);
-    if (POOL_UNLIKELY(!cache || !pool_is_small(class_index) || !pool_cache_take(cache, class_index, ret_ptr)))
+    const struct pool_block *block =
+        POOL_LIKELY(cache && pool_is_small(class_index)) ? pool_cache_take(cache, class_index) : NULL;
+    if (POOL_UNLIKELY(!block))
         return alloc_slowly(pool, size_bytes, ret_ptr);
-    set_live(pool, *ret_ptr, size_bytes);
+    void *start = block->start;
+    set_live(pool, start, block->word, size_bytes);
+    *ret_ptr = start;
     if (POOL_UNLIKELY(count_alloc(cache, size_bytes)))
         pool_tick(pool);
     return 0;
@@ -122,6 +125,8 @@ int pool_free(pool_t *pool, void *ptr, size_t size_bytes)
         return -EINVAL;
     if (!ptr)
         return 0;
+    /* Likely the next to be handed out and written to. If another thread wrote to it last its first line is on
+     * the way while the compare-and-swap below waits for that of the word. */
     __builtin_prefetch(ptr, 1);
     struct pool_arena *arena = pool_table_find(pool->root, ptr);
     if (POOL_UNLIKELY(!arena))
@@ -133,16 +138,17 @@ int pool_free(pool_t *pool, void *ptr, size_t size_bytes)
 
     /* Owns the block from here on, or refuses. A size that no buffer can have matches none, though that of a
      * free block's word might. */
-    uint32_t word = size_bytes - 1 < POOL_SIZE_MAX_BYTES ? (uint32_t)size_bytes : UINT32_MAX;
-    if (POOL_UNLIKELY(!atomic_compare_exchange_strong_explicit(pool_arena_word(arena, index), &word, 0,
-                                                               memory_order_acq_rel, memory_order_relaxed)))
-        return pool_misuse(pool, arena, ptr, size_bytes, word);
+    struct pool_block block = {.word = pool_arena_word(arena, index)};
+    uint32_t expected = size_bytes - 1 < POOL_SIZE_MAX_BYTES ? (uint32_t)size_bytes : UINT32_MAX;
+    if (POOL_UNLIKELY(!atomic_compare_exchange_strong_explicit(block.word, &expected, 0, memory_order_acq_rel,
+                                                               memory_order_relaxed)))
+        return pool_misuse(pool, arena, ptr, size_bytes, expected);
 
     /* The block whose word it was: if the record was reused since it was looked up, not the one at
      * ptr. */
-    void *block = (void *)(pool_arena_base(arena) + (index << pool->geometry.align_shift));
+    block.start = (void *)(pool_arena_base(arena) + (index << pool->geometry.align_shift));
     if (POOL_UNLIKELY(pool->is_watched))
-        pool_watch_free(pool, arena, block, size_bytes);
+        pool_watch_free(pool, block, size_bytes);
     unsigned class_index = pool_class_of(pool_size_round(&pool->geometry, size_bytes));
     struct pool_cache *cache = pool_cache_known(pool);
     if (POOL_UNLIKELY(!cache || !pool_is_small(class_index) ||

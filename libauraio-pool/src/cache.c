@@ -49,7 +49,7 @@ struct pool_cache *pool_cache_create(struct pool *pool)
     memset(cache, 0, sizeof(*cache));
     cache->pool = pool;
     cache->shard = pool_shard_here(pool);
-    void **store = cache->block_store;
+    struct pool_block *store = cache->block_store;
     for (unsigned i = lowest; i < POOL_SMALL_CLASS_COUNT; i++) {
         cache->bins[i].blocks = store;
         store += bin_capacity(i);
@@ -128,7 +128,7 @@ void pool_cache_drain(struct pool_cache *cache)
     pool_enforce_bound(cache->pool);
 }
 
-int pool_cache_refill(struct pool_cache *cache, unsigned class_index, void **ret_block)
+static int refill(struct pool_cache *cache, unsigned class_index, struct pool_block *ret_block)
 {
     struct pool_shard *here = pool_shard_here(cache->pool);
     if (here != cache->shard) {
@@ -147,7 +147,16 @@ int pool_cache_refill(struct pool_cache *cache, unsigned class_index, void **ret
     return 0;
 }
 
-static void put_remote(struct pool_cache *cache, unsigned class_index, void *block)
+int pool_cache_take_or_refill(struct pool_cache *cache, unsigned class_index, struct pool_block *ret_block)
+{
+    const struct pool_block *block = pool_cache_take(cache, class_index);
+    if (!block)
+        return refill(cache, class_index, ret_block);
+    *ret_block = *block;
+    return 0;
+}
+
+static void put_remote(struct pool_cache *cache, unsigned class_index, struct pool_block block)
 {
     if (!cache->is_remote_granted)
         cache->is_remote_granted = grant(cache, POOL_REMOTE_MAX_BYTES);
@@ -165,7 +174,7 @@ static void put_remote(struct pool_cache *cache, unsigned class_index, void *blo
     atomic_store_explicit(&cache->remote_bytes, held_bytes + bytes, memory_order_relaxed);
 }
 
-static void put_full(struct pool_cache *cache, unsigned class_index, void *block)
+static void put_full(struct pool_cache *cache, unsigned class_index, struct pool_block block)
 {
     struct pool_bin *bin = &cache->bins[class_index];
     bool raised = raise_limit(cache, class_index);
@@ -185,7 +194,7 @@ static void put_full(struct pool_cache *cache, unsigned class_index, void *block
     atomic_store_explicit(&bin->count, count + 1, memory_order_relaxed);
 }
 
-void pool_cache_put_slow(struct pool_cache *cache, unsigned class_index, struct pool_shard *home, void *block)
+void pool_cache_put_slow(struct pool_cache *cache, unsigned class_index, struct pool_shard *home, struct pool_block block)
 {
     if (home == cache->shard)
         put_full(cache, class_index, block);

@@ -18,7 +18,7 @@
 struct pool_bin {
     atomic_uint count; /* written by the owner */
     unsigned limit;
-    void **blocks;
+    struct pool_block *blocks;
 };
 
 struct pool_thread;
@@ -40,14 +40,14 @@ struct pool_cache {
     bool is_remote_granted;
     unsigned remote_count;
     _Atomic size_t remote_bytes; /* written by the owner */
-    void *remote[POOL_REMOTE_MAX];
+    struct pool_block remote[POOL_REMOTE_MAX];
 
     /* The registry's, guarded by its lock. */
     struct pool_thread *owner; /* NULL once the thread is gone without emptying it: in a forked child */
     struct pool_cache *next_of_thread;
     LIST_ENTRY(pool_cache) link;
 
-    void *block_store[];
+    struct pool_block block_store[];
 };
 
 /* A cache without blocks or grants; NULL when there is no memory. */
@@ -59,31 +59,33 @@ void pool_cache_destroy(struct pool_cache *cache);
 /* Sends every block home and gives back every grant. */
 void pool_cache_drain(struct pool_cache *cache);
 
-/* Takes a block of a class whose bin is empty; 0 or -ENOMEM. */
-int pool_cache_refill(struct pool_cache *cache, unsigned class_index, void **ret_block);
+/* Takes a block of a class, out of its bin or, when that is empty, of the central lists; 0 or -ENOMEM. */
+int pool_cache_take_or_refill(struct pool_cache *cache, unsigned class_index, struct pool_block *ret_block);
 
 /* Puts a block that its bin has no room for, or that belongs to another node. */
 void pool_cache_put_slow(struct pool_cache *cache, unsigned class_index, struct pool_shard *home,
-                         void *block);
+                         struct pool_block block);
 
 /* Blocks it holds, in bytes. */
 size_t pool_cache_kept_bytes(const struct pool_cache *cache);
 
-/* Takes a block out of a bin that has one. */
-static inline bool pool_cache_take(struct pool_cache *cache, unsigned class_index, void **ret_block)
+/* Takes a block out of a bin, NULL if it has none; to be read before the next call.
+ *
+ * Not copied here: one load of both members would have to wait until the two stores of a free just before have
+ * left the processor's store buffer. */
+static inline const struct pool_block *pool_cache_take(struct pool_cache *cache, unsigned class_index)
 {
     struct pool_bin *bin = &cache->bins[class_index];
     unsigned count = atomic_load_explicit(&bin->count, memory_order_relaxed);
     if (POOL_UNLIKELY(count == 0))
-        return false;
+        return NULL;
     atomic_store_explicit(&bin->count, count - 1, memory_order_relaxed);
-    *ret_block = bin->blocks[count - 1];
-    return true;
+    return &bin->blocks[count - 1];
 }
 
 /* Puts a block into a bin that has room for it. */
 static inline bool pool_cache_put(struct pool_cache *cache, unsigned class_index, struct pool_shard *home,
-                                  void *block)
+                                  struct pool_block block)
 {
     struct pool_bin *bin = &cache->bins[class_index];
     unsigned count = atomic_load_explicit(&bin->count, memory_order_relaxed);

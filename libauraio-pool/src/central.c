@@ -53,7 +53,7 @@ static struct pool_span *span_create(struct pool_shard *shard, unsigned class_in
 }
 
 /* With the lock held. Blocks of several spans when they are there; a new span only for the first block. */
-static unsigned take_from_spans(struct pool_shard *shard, unsigned class_index, void **ret_blocks,
+static unsigned take_from_spans(struct pool_shard *shard, unsigned class_index, struct pool_block *ret_blocks,
                                 unsigned count)
 {
     unsigned taken = 0;
@@ -64,7 +64,8 @@ static unsigned take_from_spans(struct pool_shard *shard, unsigned class_index, 
             span = span_create(shard, class_index, &kept);
         if (!span)
             break;
-        ret_blocks[taken++] = pool_span_take(&shard->pool->geometry, span, &kept);
+        void *start = pool_span_take(&shard->pool->geometry, span, &kept);
+        ret_blocks[taken++] = (struct pool_block){start, pool_word_of(shard->pool, span->arena, start)};
         if (span->free_count == 0)
             TAILQ_REMOVE(&shard->spans[class_index], span, link);
     }
@@ -72,7 +73,7 @@ static unsigned take_from_spans(struct pool_shard *shard, unsigned class_index, 
     return taken;
 }
 
-static unsigned take_from(struct pool_shard *shard, unsigned class_index, void **ret_blocks, unsigned count)
+static unsigned take_from(struct pool_shard *shard, unsigned class_index, struct pool_block *ret_blocks, unsigned count)
 {
     pthread_mutex_lock(&shard->lock);
     unsigned taken = pool_depot_take(shard, class_index, ret_blocks, count);
@@ -82,7 +83,7 @@ static unsigned take_from(struct pool_shard *shard, unsigned class_index, void *
     return taken;
 }
 
-int pool_central_take(struct pool_shard *shard, unsigned class_index, void **ret_blocks, unsigned count)
+int pool_central_take(struct pool_shard *shard, unsigned class_index, struct pool_block *ret_blocks, unsigned count)
 {
     assert(pool_is_small(class_index) && count > 0);
     unsigned taken = take_from(shard, class_index, ret_blocks, count);
@@ -94,15 +95,15 @@ int pool_central_take(struct pool_shard *shard, unsigned class_index, void **ret
 
 /* With the lock held. A span that becomes free gives its slices back, unless it is the class's last
  * with free blocks: that one is about to be needed again. */
-static void put_into_span(struct pool_shard *shard, void *block, struct pool_kept *kept)
+static void put_into_span(struct pool_shard *shard, struct pool_block block, struct pool_kept *kept)
 {
     const struct pool_geometry *geometry = &shard->pool->geometry;
-    struct pool_span *span = pool_span_at(pool_table_get(shard->pool->root, block), block);
+    struct pool_span *span = pool_span_at(pool_table_get(shard->pool->root, block.start), block.start);
     assert(span);
     struct pool_span_list *list = &shard->spans[span->class_index];
     if (shard->pool->fills_free)
-        atomic_store_explicit(pool_word_of(shard->pool, span->arena, block), 0, memory_order_relaxed);
-    pool_span_put(geometry, span, block, kept);
+        atomic_store_explicit(block.word, 0, memory_order_relaxed);
+    pool_span_put(geometry, span, block.start, kept);
     if (span->free_count == 1)
         TAILQ_INSERT_HEAD(list, span, link);
     bool is_only = TAILQ_FIRST(list) == span && !TAILQ_NEXT(span, link);
@@ -112,7 +113,7 @@ static void put_into_span(struct pool_shard *shard, void *block, struct pool_kep
     }
 }
 
-static void put_all_into_spans(struct pool_shard *shard, void *const *blocks, unsigned count)
+static void put_all_into_spans(struct pool_shard *shard, const struct pool_block *blocks, unsigned count)
 {
     struct pool_kept kept = {0};
     for (unsigned i = 0; i < count; i++)
@@ -121,30 +122,30 @@ static void put_all_into_spans(struct pool_shard *shard, void *const *blocks, un
 }
 
 /* With the lock held. */
-static void put_locked(struct pool_shard *shard, unsigned class_index, void *const *blocks, unsigned count)
+static void put_locked(struct pool_shard *shard, unsigned class_index, const struct pool_block *blocks, unsigned count)
 {
     if (!pool_depot_put(shard, class_index, blocks, count))
         put_all_into_spans(shard, blocks, count);
 }
 
-void pool_central_put(struct pool_shard *shard, unsigned class_index, void *const *blocks, unsigned count)
+void pool_central_put(struct pool_shard *shard, unsigned class_index, const struct pool_block *blocks, unsigned count)
 {
     pthread_mutex_lock(&shard->lock);
     put_locked(shard, class_index, blocks, count);
     pthread_mutex_unlock(&shard->lock);
 }
 
-void pool_central_put_mixed(struct pool *pool, void *const *blocks, unsigned count)
+void pool_central_put_mixed(struct pool *pool, const struct pool_block *blocks, unsigned count)
 {
     unsigned done = 0;
     while (done < count) {
-        struct pool_arena *arena = pool_table_get(pool->root, blocks[done]);
+        struct pool_arena *arena = pool_table_get(pool->root, blocks[done].start);
         struct pool_shard *shard = arena->shard;
         pthread_mutex_lock(&shard->lock);
         while (arena && arena->shard == shard) {
-            put_locked(shard, pool_span_at(arena, blocks[done])->class_index, &blocks[done], 1);
+            put_locked(shard, pool_span_at(arena, blocks[done].start)->class_index, &blocks[done], 1);
             done++;
-            arena = done < count ? pool_table_get(pool->root, blocks[done]) : NULL;
+            arena = done < count ? pool_table_get(pool->root, blocks[done].start) : NULL;
         }
         pthread_mutex_unlock(&shard->lock);
     }

@@ -159,18 +159,22 @@ static void walk_big_free(struct walk *walk, struct pool_shard *shard)
 
 /* A block that is neither live nor free in its span. `is_home`: whether it has to be of that shard, or of any
  * other. */
-static void walk_cached(struct walk *walk, const struct pool_shard *shard, void *block, bool is_home)
+static void walk_cached(struct walk *walk, const struct pool_shard *shard, struct pool_block block,
+                        bool is_home)
 {
-    struct pool_arena *arena = pool_table_find(walk->pool->root, block);
+    struct pool_arena *arena = pool_table_find(walk->pool->root, block.start);
     expect(walk, arena && arena->kind == POOL_ARENA_SMALL);
     if (!walk->is_ok)
         return;
-    expect(walk, pool_span_at(arena, block) != NULL);
+    expect(walk, pool_span_at(arena, block.start) != NULL);
     expect(walk, (arena->shard == shard) == is_home);
-    uint32_t word = atomic_load_explicit(pool_word_of(walk->pool, arena, block), memory_order_relaxed);
+    expect(walk, block.word == pool_word_of(walk->pool, arena, block.start));
+    if (!walk->is_ok)
+        return;
+    uint32_t word = atomic_load_explicit(block.word, memory_order_relaxed);
     expect(walk, word == (walk->pool->fills_free ? POOL_WORD_FILLED : 0));
     expect(walk,
-           mark(arena, ((uintptr_t)block - pool_arena_base(arena)) >> walk->pool->geometry.align_shift));
+           mark(arena, ((uintptr_t)block.start - pool_arena_base(arena)) >> walk->pool->geometry.align_shift));
     walk->cached_blocks++;
 }
 

@@ -22,7 +22,7 @@ static bool make_room(struct pool_depot *depot, unsigned count)
     unsigned capacity = depot->capacity > 0 ? depot->capacity : POOL_DEPOT_FIRST_BLOCKS;
     while (capacity - depot->count < count)
         capacity *= 2;
-    void **blocks = realloc(depot->blocks, capacity * sizeof(blocks[0]));
+    struct pool_block *blocks = realloc(depot->blocks, capacity * sizeof(blocks[0]));
     if (!blocks)
         return false;
     depot->blocks = blocks;
@@ -30,7 +30,7 @@ static bool make_room(struct pool_depot *depot, unsigned count)
     return true;
 }
 
-bool pool_depot_put(struct pool_shard *shard, unsigned class_index, void *const *blocks, unsigned count)
+bool pool_depot_put(struct pool_shard *shard, unsigned class_index, const struct pool_block *blocks, unsigned count)
 {
     struct pool_depot *depot = &shard->depots[class_index];
     if (pool_class_bytes(class_index) < shard->pool->geometry.page_bytes)
@@ -43,7 +43,7 @@ bool pool_depot_put(struct pool_shard *shard, unsigned class_index, void *const 
     return true;
 }
 
-unsigned pool_depot_take(struct pool_shard *shard, unsigned class_index, void **ret_blocks, unsigned count)
+unsigned pool_depot_take(struct pool_shard *shard, unsigned class_index, struct pool_block *ret_blocks, unsigned count)
 {
     struct pool_depot *depot = &shard->depots[class_index];
     unsigned taken = count < depot->count ? count : depot->count;

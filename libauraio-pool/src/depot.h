@@ -16,10 +16,10 @@
 #include "internal.h"
 
 /* Puts blocks of a class on its stack; false, with nothing done, for lack of memory or in a class without. */
-bool pool_depot_put(struct pool_shard *shard, unsigned class_index, void *const *blocks, unsigned count);
+bool pool_depot_put(struct pool_shard *shard, unsigned class_index, const struct pool_block *blocks, unsigned count);
 
 /* Takes up to `count` blocks, last put first; answers how many. */
-unsigned pool_depot_take(struct pool_shard *shard, unsigned class_index, void **ret_blocks, unsigned count);
+unsigned pool_depot_take(struct pool_shard *shard, unsigned class_index, struct pool_block *ret_blocks, unsigned count);
 
 /* Forgets the `count` blocks put first; the caller has them in hand. */
 void pool_depot_drop_oldest(struct pool_shard *shard, unsigned class_index, unsigned count);

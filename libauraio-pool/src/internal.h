@@ -35,7 +35,7 @@ LIST_HEAD(pool_cache_list, pool_cache);
 
 /* Free blocks of one class between the caches and the spans; see depot.h. */
 struct pool_depot {
-    void **blocks;
+    struct pool_block *blocks;
     unsigned count;
     unsigned capacity;
     unsigned lowest; /* count at its lowest since the epoch began */
@@ -91,11 +91,11 @@ struct pool {
     struct pool_shard shards[POOL_SHARDS_MAX];
 };
 
-/* The state word of a block. */
+/* The state word of the block at an address. */
 static inline _Atomic uint32_t *pool_word_of(const struct pool *pool, const struct pool_arena *arena,
-                                             const void *block)
+                                             const void *start)
 {
-    return pool_arena_word(arena, ((uintptr_t)block - pool_arena_base(arena)) >> pool->geometry.align_shift);
+    return pool_arena_word(arena, ((uintptr_t)start - pool_arena_base(arena)) >> pool->geometry.align_shift);
 }
 
 static inline bool pool_is_small(unsigned class_index)

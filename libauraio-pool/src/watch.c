@@ -37,23 +37,22 @@ static size_t find_change(const unsigned char *bytes, size_t length)
     return offset;
 }
 
-void pool_watch_alloc(struct pool *pool, const struct pool_arena *arena, void *block, size_t size_bytes)
+void pool_watch_alloc(struct pool *pool, void *start, _Atomic uint32_t *word, size_t size_bytes)
 {
-    _Atomic uint32_t *word = pool_word_of(pool, arena, block);
     if (pool->fills_free && atomic_load_explicit(word, memory_order_relaxed) == POOL_WORD_FILLED) {
         size_t block_bytes = block_bytes_of(pool, size_bytes);
-        size_t offset = find_change(block, block_bytes);
+        size_t offset = find_change(start, block_bytes);
         if (offset < block_bytes)
-            pool_misuse_late_write(pool, block, offset);
+            pool_misuse_late_write(pool, start, offset);
     }
-    pool_annotate_alloc(pool->on_valgrind, block, size_bytes);
+    pool_annotate_alloc(pool->on_valgrind, start, size_bytes);
 }
 
-void pool_watch_free(struct pool *pool, const struct pool_arena *arena, void *block, size_t size_bytes)
+void pool_watch_free(struct pool *pool, struct pool_block block, size_t size_bytes)
 {
-    pool_annotate_free(pool->on_valgrind, block, size_bytes);
+    pool_annotate_free(pool->on_valgrind, block.start, size_bytes);
     if (!pool->fills_free)
         return;
-    memset(block, POOL_FILL_BYTE, block_bytes_of(pool, size_bytes));
-    atomic_store_explicit(pool_word_of(pool, arena, block), POOL_WORD_FILLED, memory_order_relaxed);
+    memset(block.start, POOL_FILL_BYTE, block_bytes_of(pool, size_bytes));
+    atomic_store_explicit(block.word, POOL_WORD_FILLED, memory_order_relaxed);
 }

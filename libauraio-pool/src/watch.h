@@ -16,10 +16,10 @@
 /* Decides what to do for a pool that is being created; its options are set. */
 void pool_watch_start(struct pool *pool);
 
-/* A block is about to become a live buffer; its word is still that of a free one. */
-void pool_watch_alloc(struct pool *pool, const struct pool_arena *arena, void *block, size_t size_bytes);
+/* The block at `start` is about to become a live buffer; its word is still that of a free one. */
+void pool_watch_alloc(struct pool *pool, void *start, _Atomic uint32_t *word, size_t size_bytes);
 
 /* A block has ceased to be a live buffer. */
-void pool_watch_free(struct pool *pool, const struct pool_arena *arena, void *block, size_t size_bytes);
+void pool_watch_free(struct pool *pool, struct pool_block block, size_t size_bytes);
 
 #endif
