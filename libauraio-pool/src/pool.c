@@ -75,6 +75,7 @@ int pool_create(const struct pool_options *options, pool_t **ret_pool)
         .max_cached_bytes = options->max_cached_bytes ? options->max_cached_bytes : default_cached_bytes(),
     };
     pool_watch_start(pool);
+    pool_trim_start(pool);
     pool->thread_max_bytes = pool->max_cached_bytes / POOL_THREAD_SHARE;
     if (pool->thread_max_bytes > POOL_THREAD_MAX_BYTES)
         pool->thread_max_bytes = POOL_THREAD_MAX_BYTES;

@@ -127,6 +127,11 @@ static int64_t now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+void pool_trim_start(struct pool *pool)
+{
+    atomic_store_explicit(&pool->epoch_ends_ms, now_ms() + POOL_EPOCH_MS, memory_order_relaxed);
+}
+
 void pool_tick(pool_t *pool)
 {
     if (!pool)

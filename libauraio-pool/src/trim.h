@@ -14,6 +14,9 @@
 /* Longer than the pauses of a program at work, shorter than anybody looks on while memory lies idle. */
 #define POOL_EPOCH_MS 10000
 
+/* The first epoch of a new pool begins. */
+void pool_trim_start(struct pool *pool);
+
 /* What the central lists keep, in bytes. */
 size_t pool_central_kept_bytes(const struct pool *pool);
 

@@ -84,7 +84,7 @@ void support_run_on_thread(void *(*run)(void *), void *arg)
 }
 
 int support_calls[SUPPORT_CALLS];
-int support_countdown[SUPPORT_CALLS] = {-1, -1, -1, -1, -1, -1, -1, -1, -1};
+int support_countdown[SUPPORT_CALLS] = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
 
 void (*support_on_madvise)(void);
 
@@ -141,6 +141,13 @@ void *__wrap_malloc(size_t size);
 void *__wrap_malloc(size_t size)
 {
     return must_fail(SUPPORT_MALLOC) ? NULL : __real_malloc(size);
+}
+
+void *__real_realloc(void *memory, size_t size);
+void *__wrap_realloc(void *memory, size_t size);
+void *__wrap_realloc(void *memory, size_t size)
+{
+    return must_fail(SUPPORT_REALLOC) ? NULL : __real_realloc(memory, size);
 }
 
 void *__real_aligned_alloc(size_t alignment, size_t size);

@@ -67,8 +67,9 @@ Test(check, sees_a_wrong_state_word)
 Test(check, sees_a_block_in_two_places)
 {
     struct sound sound = make_sound();
-    void *cached = sound.bin->blocks[0];
-    sound.bin->blocks[0] = sound.live;
+    struct pool_block cached = sound.bin->blocks[0];
+    sound.bin->blocks[0] =
+        (struct pool_block){sound.live, pool_word_of(sound.pool, sound.arena, sound.live)};
     cr_assert_not(pool_check(sound.pool));
     sound.bin->blocks[0] = cached;
     size_t index = (size_t)(sound.live - (char *)pool_arena_base(sound.arena)) / 4096;
@@ -81,8 +82,8 @@ Test(check, sees_a_block_in_two_places)
 Test(check, sees_a_foreign_block_in_a_cache)
 {
     struct sound sound = make_sound();
-    void *cached = sound.bin->blocks[0];
-    sound.bin->blocks[0] = &sound;
+    struct pool_block cached = sound.bin->blocks[0];
+    sound.bin->blocks[0].start = &sound;
     cr_assert_not(pool_check(sound.pool));
     sound.bin->blocks[0] = cached;
     end_sound(&sound);
@@ -100,9 +101,9 @@ Test(check, sees_a_lost_block)
 Test(check, sees_wrong_figures)
 {
     struct sound sound = make_sound();
-    sound.cache->live_bytes++;
+    sound.cache->allocated_bytes++;
     cr_assert_not(pool_check(sound.pool));
-    sound.cache->live_bytes--;
+    sound.cache->allocated_bytes--;
     sound.pool->shards[0].page_bytes++;
     cr_assert_not(pool_check(sound.pool));
     sound.pool->shards[0].page_bytes--;
