@@ -16,8 +16,8 @@
 #include "trim.h"
 #include "watch.h"
 
-/* Every so many allocations a thread looks whether an epoch has ended. */
-#define POOL_TICK_ALLOCS 64
+/* Every so many allocations a thread catches up. */
+#define POOL_CATCH_UP_ALLOCS 64
 
 #define POOL_SLOW __attribute__((noinline, cold))
 
@@ -37,11 +37,23 @@ static inline void set_live(struct pool *pool, void *start, _Atomic uint32_t *wo
     atomic_store_explicit(word, (uint32_t)size_bytes, memory_order_relaxed);
 }
 
-/* Counts for a thread with a cache; whether it is time to look at the clock. */
+/* What a thread does now and then: follow a trim that another thread asked for, look at the clock. */
+static POOL_SLOW void catch_up(struct pool *pool, struct pool_cache *cache)
+{
+    uint64_t trims = atomic_load_explicit(&pool->trims, memory_order_relaxed);
+    if (cache->trims != trims) {
+        cache->trims = trims;
+        pool_cache_drain(cache);
+        pool_trim_central(pool);
+    }
+    pool_tick(pool);
+}
+
+/* Counts for a thread with a cache; whether it is time to catch up. */
 static inline bool count_alloc(struct pool_cache *cache, size_t size_bytes)
 {
     pool_cache_add(&cache->allocated_bytes, size_bytes);
-    return pool_cache_add(&cache->allocated_buffers, 1) % POOL_TICK_ALLOCS == 0;
+    return pool_cache_add(&cache->allocated_buffers, 1) % POOL_CATCH_UP_ALLOCS == 0;
 }
 
 static inline void count_free(struct pool_cache *cache, size_t size_bytes)
@@ -78,7 +90,7 @@ static POOL_SLOW int alloc_slowly(struct pool *pool, size_t size_bytes, void **r
     if (!cache)
         count_uncached(pool, size_bytes, 1);
     else if (count_alloc(cache, size_bytes))
-        pool_tick(pool);
+        catch_up(pool, cache);
     return 0;
 }
 
@@ -115,7 +127,7 @@ int pool_alloc(pool_t *pool, size_t size_bytes, void **ret_ptr)
     set_live(pool, start, block->word, size_bytes);
     *ret_ptr = start;
     if (POOL_UNLIKELY(count_alloc(cache, size_bytes)))
-        pool_tick(pool);
+        catch_up(pool, cache);
     return 0;
 }
 

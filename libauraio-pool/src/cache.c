@@ -49,6 +49,7 @@ struct pool_cache *pool_cache_create(struct pool *pool)
     memset(cache, 0, sizeof(*cache));
     cache->pool = pool;
     cache->shard = pool_shard_here(pool);
+    cache->trims = atomic_load_explicit(&pool->trims, memory_order_relaxed);
     struct pool_block *store = cache->block_store;
     for (unsigned i = lowest; i < POOL_SMALL_CLASS_COUNT; i++) {
         cache->bins[i].blocks = store;

@@ -36,6 +36,7 @@ struct pool_cache {
 
     struct pool_bin bins[POOL_SMALL_CLASS_COUNT];
 
+    uint64_t trims; /* of the pool, when this thread last looked */
     size_t granted_bytes;
     bool is_remote_granted;
     unsigned remote_count;

@@ -82,6 +82,7 @@ struct pool {
     atomic_size_t granted_bytes; /* room that thread caches may fill; at most half of max_cached_bytes */
     _Atomic uint64_t epoch;      /* counts the times what was stale was given back; see trim.h */
     _Atomic int64_t epoch_ends_ms;
+    _Atomic uint64_t trims; /* how often pool_trim() was called: other threads' caches follow */
 
     /* Live figures of threads that have ended or have no cache. Sums over all threads are right
      * modulo 2^64; one thread's alone need not be positive. */

@@ -157,8 +157,11 @@ void pool_trim(pool_t *pool)
     if (!pool)
         return;
     struct pool_cache *cache = pool_cache_here(pool);
-    if (cache)
+    uint64_t trims = atomic_fetch_add_explicit(&pool->trims, 1, memory_order_relaxed) + 1;
+    if (cache) {
+        cache->trims = trims;
         pool_cache_drain(cache);
+    }
     pool_trim_central(pool);
 }
 

@@ -3,6 +3,7 @@
  * deliberate mistakes.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <valgrind/memcheck.h>
 #include <valgrind/valgrind.h>
@@ -25,6 +26,24 @@ static void expect(int errors, const char *what, size_t size_bytes)
     seen = now;
 }
 
+static void branch_on(char byte)
+{
+    if (byte == 7)
+        sink = byte;
+}
+
+/* A buffer that had content before has none when it is handed out again. */
+static void use_again(pool_t *pool, size_t size_bytes)
+{
+    void *ptr = NULL;
+    if (pool_alloc(pool, size_bytes, &ptr) != 0)
+        exit(1);
+    branch_on(*(char *)ptr);
+    expect(1, "use of what another user wrote", size_bytes);
+    if (pool_free(pool, ptr, size_bytes) != 0)
+        exit(1);
+}
+
 int main(void)
 {
     if (!RUNNING_ON_VALGRIND) {
@@ -39,8 +58,11 @@ int main(void)
         if (pool_alloc(pool, sizes[i], &ptr) != 0)
             return 1;
         char *bytes = ptr;
+        branch_on(bytes[0]);
+        expect(1, "use of what was never written", sizes[i]);
         memset(bytes, 1, sizes[i]);
         sink = bytes[sizes[i] - 1];
+        branch_on(bytes[0]);
         expect(0, "correct use", sizes[i]);
         sink = bytes[sizes[i]];
         expect(1, "read past the end", sizes[i]);
@@ -49,6 +71,7 @@ int main(void)
         expect(0, "correct free", sizes[i]);
         sink = bytes[0];
         expect(1, "read after free", sizes[i]);
+        use_again(pool, sizes[i]);
     }
     void *live = NULL;
     if (pool_alloc(pool, 4096, &live) != 0)

@@ -34,6 +34,12 @@ void auraio_buffer_free(auraio_engine_t *engine, void *buf, size_t size)
                         (long long)size, 0);
 }
 
+void auraio_buffer_trim(auraio_engine_t *engine)
+{
+    if (check(engine) == 0)
+        pool_trim(engine->pool);
+}
+
 int auraio_register_buffers(auraio_engine_t *engine, const struct iovec *iovs, int count)
 {
     if (check(engine) < 0)

@@ -64,6 +64,7 @@ static int create_pool(auraio_engine_t *engine)
     struct pool_options options = {
         .alignment = engine->options.buffer_alignment,
         .abort_on_misuse = engine->options.debug_buffers,
+        .find_late_writes = engine->options.debug_buffers,
         .log = log_pool_misuse,
         .log_ctx = engine,
     };

@@ -32,6 +32,8 @@ int auraio_poll(auraio_engine_t *engine)
     if (check(engine) < 0)
         return -1;
     int completed = ring_group_poll(engine->group);
+    if (completed == 0)
+        pool_tick(engine->pool); /* there is time */
     engine_unwind(engine);
     return completed;
 }
@@ -41,6 +43,8 @@ int auraio_wait(auraio_engine_t *engine, int timeout_ms)
     if (check(engine) < 0)
         return -1;
     int completed = ring_group_wait(engine->group, timeout_ms < 0 ? -1 : timeout_ms * ns_per_ms, NULL);
+    if (completed == 0)
+        pool_tick(engine->pool);
     engine_unwind(engine);
     return completed;
 }

@@ -159,6 +159,7 @@ int auraio_get_buffer_stats(const auraio_engine_t *engine, auraio_buffer_stats_t
         .total_allocated_bytes = pool.live_bytes,
         .total_buffers = pool.live_buffers,
         .shard_count = pool.shard_count,
+        .cached_bytes = pool.cached_bytes,
     };
     return 0;
 }
