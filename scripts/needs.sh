@@ -22,6 +22,8 @@ tests|clang|command -v clang
 tests|libclang-rt-dev|clang_sanitizes
 tests|libcriterion-dev|pkg-config --exists criterion
 coverage|gcovr|command -v gcovr
+vm|qemu-system-x86|command -v qemu-system-x86_64
+vm|cpio|command -v cpio
 lint|clang-format|command -v clang-format
 lint|shellcheck|command -v shellcheck
 lint|git|command -v git

@@ -24,13 +24,16 @@ refused "demo takes 0 arguments, not 2" demo here there
 refused "test takes 0 arguments, not 1" test everything
 refused "bench adapt takes 0 arguments, not 1" bench adapt more
 refused "build knows gcc and clang, not 'tcc'" build tcc
+refused "vm --nodes takes a number" vm --nodes many
+refused "vm does not know --colour" vm --colour 3
+refused "vm needs a CPU for each node" vm --nodes 4 --cpus 2
 refused "fuzz takes 1 argument, not 0" fuzz
 refused "fuzz takes a number of seconds, not '-3'" fuzz -3
 refused "install takes an absolute path, not 'here'" install here
 refused "clean takes 0 arguments, not 1" clean build
 
 listed=$("$dev")
-for verb in setup build demo test bench coverage asan tsan valgrind lint format fuzz install clean; do
+for verb in setup build demo test bench coverage asan tsan valgrind vm lint format fuzz install clean; do
     if [[ $listed != *$'\n'"  $verb "* ]]; then
         echo "./dev does not list $verb"
         failed=1

@@ -1,0 +1,89 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+#
+# A virtual machine with several NUMA nodes, which few developers have, and with the oldest kernel supported:
+# Debian 12's, emulated (QEMU's TCG), so that it needs no privileges and runs in a container. Slow, and of no use
+# for timing.
+#
+# The machine's only file system is an archive in memory, made of the programs to run and the libraries they
+# need, at the paths they have here. tests/vm/init.c runs them and switches the machine off.
+
+vm_nodes=2
+vm_cpus=4
+vm_memory_mb=1024
+vm_timeout=600
+
+# The kernel, taken out of its package; nothing is installed.
+fetch_kernel() {
+    local package
+    compgen -G "build-vm/boot/vmlinuz-*" >/dev/null && return
+    mkdir -p build-vm
+    package=$(apt-cache depends linux-image-amd64 | sed -n 's/^ *Depends: //p' | head -n 1)
+    echo "fetching ${package:?apt-get knows no linux-image-amd64}"
+    (cd build-vm && quietly apt-get download "$package")
+    dpkg-deb --fsys-tarfile build-vm/"$package"_*.deb | tar -x -C build-vm --wildcards './boot/vmlinuz-*'
+    rm build-vm/"$package"_*.deb
+}
+
+# libraries_of FILE...: what the dynamic linker would load, and the linker itself
+libraries_of() {
+    local file
+    for file in "$@"; do
+        ldd "$file" 2>/dev/null | grep -oE '/[^ ]+' || true
+    done | sort -u
+}
+
+# pack_machine COMMAND...: the archive. Of a command, the words that are files of this tree come along.
+pack_machine() {
+    local root=build-vm/root files=() command word
+    rm -rf "$root"
+    mkdir -p "$root/bin"
+    cp build-debug/tests/vm/vm-init "$root/init"
+    cp /bin/sh "$root/bin/sh"
+    printf '%s\n' "$@" >"$root/tests"
+    for command in "$@"; do
+        for word in $command; do
+            [[ ! -f $word ]] || files+=("$word")
+        done
+    done
+    cp --parents --dereference "${files[@]}" "$root"
+    # shellcheck disable=SC2046 # a path of a library has no blanks
+    cp --parents --dereference $(libraries_of "$root/init" "$root/bin/sh" "${files[@]}") "$root"
+    (cd "$root" && find . | cpio --quiet -o -H newc -R 0:0 | gzip -1) >build-vm/machine.cpio.gz
+}
+
+# Arguments of QEMU that share memory and CPUs out among the nodes.
+describe_nodes() {
+    local node each=$((vm_cpus / vm_nodes)) first last
+    for ((node = 0; node < vm_nodes; node++)); do
+        first=$((node * each)) last=$((node * each + each - 1))
+        ((node < vm_nodes - 1)) || last=$((vm_cpus - 1))
+        printf '%s\n' -object "memory-backend-ram,id=memory$node,size=$((vm_memory_mb / vm_nodes))M" \
+            -numa "node,nodeid=$node,memdev=memory$node,cpus=$first-$last"
+    done
+}
+
+# Boots; what it says goes to the terminal and to build-vm/said.txt.
+boot_machine() {
+    local kernels=(build-vm/boot/vmlinuz-*) nodes=()
+    mapfile -t nodes < <(describe_nodes)
+    timeout "$vm_timeout" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp "$vm_cpus" \
+        -m "$((vm_memory_mb / vm_nodes * vm_nodes))M" "${nodes[@]}" -nodefaults -no-reboot -display none \
+        -serial stdio -kernel "${kernels[0]}" -initrd build-vm/machine.cpio.gz \
+        -append "console=ttyS0 quiet panic=-1" </dev/null | tr -d '\r' | tee build-vm/said.txt
+}
+
+# run_in_vm COMMAND...: status 0 when the machine ran them all and none failed
+run_in_vm() {
+    local result
+    fetch_kernel
+    pack_machine "$@"
+    echo "booting ${vm_nodes} nodes, ${vm_cpus} CPUs, ${vm_memory_mb} MiB"
+    boot_machine || true # what counts is what it said
+    result=$(sed -n 's/^vm-result: //p' build-vm/said.txt)
+    if [[ -z $result ]]; then
+        echo "./dev: the machine ended, or ran into the limit of $vm_timeout s, before its programs did" >&2
+        return 1
+    fi
+    [[ $result == *" 0 failed"* && $result != "0 passed"* ]]
+}
