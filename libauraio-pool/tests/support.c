@@ -84,13 +84,37 @@ void support_run_on_thread(void *(*run)(void *), void *arg)
 }
 
 int support_calls[SUPPORT_CALLS];
-int support_countdown[SUPPORT_CALLS] = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
+int support_countdown[SUPPORT_CALLS] = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
+int support_fail_after = -1;
+bool support_fail_for_good;
+long support_blocks;
+long support_mapped_bytes;
 
 void (*support_on_madvise)(void);
 
-static bool must_fail(enum support_call call)
+static void add(long *sum, long more)
+{
+    __atomic_add_fetch(sum, more, __ATOMIC_RELAXED);
+}
+
+static bool fails_in_turn(void)
+{
+    if (support_fail_after < 0)
+        return false;
+    if (support_fail_after > 0) {
+        support_fail_after--;
+        return false;
+    }
+    if (!support_fail_for_good)
+        support_fail_after = -1;
+    return true;
+}
+
+bool support_must_fail(enum support_call call)
 {
     __atomic_add_fetch(&support_calls[call], 1, __ATOMIC_RELAXED);
+    if (fails_in_turn())
+        return true;
     if (support_countdown[call] < 0)
         return false;
     if (support_countdown[call] == 0)
@@ -99,11 +123,22 @@ static bool must_fail(enum support_call call)
     return false;
 }
 
+/* Counts a block that was, or was not, to be had. */
+static void *count_block(void *block)
+{
+    add(&support_blocks, block != NULL);
+    return block;
+}
+
 void *__real_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t offset);
 void *__wrap_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t offset);
 void *__wrap_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t offset)
 {
-    return must_fail(SUPPORT_MMAP) ? MAP_FAILED : __real_mmap(addr, len, prot, flags, fd, offset);
+    if (support_must_fail(SUPPORT_MMAP))
+        return MAP_FAILED;
+    void *memory = __real_mmap(addr, len, prot, flags, fd, offset);
+    add(&support_mapped_bytes, memory != MAP_FAILED ? (long)len : 0);
+    return memory;
 }
 
 /* What mmap is called where file offsets have 64 bits by request. */
@@ -117,14 +152,15 @@ int __real_mprotect(void *addr, size_t len, int prot);
 int __wrap_mprotect(void *addr, size_t len, int prot);
 int __wrap_mprotect(void *addr, size_t len, int prot)
 {
-    return must_fail(SUPPORT_MPROTECT) ? -1 : __real_mprotect(addr, len, prot);
+    return support_must_fail(SUPPORT_MPROTECT) ? -1 : __real_mprotect(addr, len, prot);
 }
 
 int __real_munmap(void *addr, size_t len);
 int __wrap_munmap(void *addr, size_t len);
 int __wrap_munmap(void *addr, size_t len)
 {
-    return must_fail(SUPPORT_MUNMAP) ? -1 : __real_munmap(addr, len);
+    add(&support_mapped_bytes, -(long)len);
+    return support_must_fail(SUPPORT_MUNMAP) ? -1 : __real_munmap(addr, len);
 }
 
 int __real_madvise(void *addr, size_t len, int advice);
@@ -133,47 +169,57 @@ int __wrap_madvise(void *addr, size_t len, int advice)
 {
     if (support_on_madvise)
         support_on_madvise();
-    return must_fail(SUPPORT_MADVISE) ? -1 : __real_madvise(addr, len, advice);
+    return support_must_fail(SUPPORT_MADVISE) ? -1 : __real_madvise(addr, len, advice);
 }
 
 void *__real_malloc(size_t size);
 void *__wrap_malloc(size_t size);
 void *__wrap_malloc(size_t size)
 {
-    return must_fail(SUPPORT_MALLOC) ? NULL : __real_malloc(size);
+    return support_must_fail(SUPPORT_MALLOC) ? NULL : count_block(__real_malloc(size));
 }
 
 void *__real_realloc(void *memory, size_t size);
 void *__wrap_realloc(void *memory, size_t size);
 void *__wrap_realloc(void *memory, size_t size)
 {
-    return must_fail(SUPPORT_REALLOC) ? NULL : __real_realloc(memory, size);
+    if (support_must_fail(SUPPORT_REALLOC))
+        return NULL;
+    return memory ? __real_realloc(memory, size) : count_block(__real_realloc(memory, size));
 }
 
 void *__real_aligned_alloc(size_t alignment, size_t size);
 void *__wrap_aligned_alloc(size_t alignment, size_t size);
 void *__wrap_aligned_alloc(size_t alignment, size_t size)
 {
-    return must_fail(SUPPORT_ALIGNED_ALLOC) ? NULL : __real_aligned_alloc(alignment, size);
+    return support_must_fail(SUPPORT_ALIGNED_ALLOC) ? NULL : count_block(__real_aligned_alloc(alignment, size));
+}
+
+void __real_free(void *memory);
+void __wrap_free(void *memory);
+void __wrap_free(void *memory)
+{
+    add(&support_blocks, -(memory != NULL));
+    __real_free(memory);
 }
 
 int __real_pthread_key_create(pthread_key_t *key, void (*destructor)(void *));
 int __wrap_pthread_key_create(pthread_key_t *key, void (*destructor)(void *));
 int __wrap_pthread_key_create(pthread_key_t *key, void (*destructor)(void *))
 {
-    return must_fail(SUPPORT_KEY_CREATE) ? EAGAIN : __real_pthread_key_create(key, destructor);
+    return support_must_fail(SUPPORT_KEY_CREATE) ? EAGAIN : __real_pthread_key_create(key, destructor);
 }
 
 int __real_pthread_setspecific(pthread_key_t key, const void *value);
 int __wrap_pthread_setspecific(pthread_key_t key, const void *value);
 int __wrap_pthread_setspecific(pthread_key_t key, const void *value)
 {
-    return must_fail(SUPPORT_SETSPECIFIC) ? ENOMEM : __real_pthread_setspecific(key, value);
+    return support_must_fail(SUPPORT_SETSPECIFIC) ? ENOMEM : __real_pthread_setspecific(key, value);
 }
 
 int __real_pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
 int __wrap_pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
 int __wrap_pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void))
 {
-    return must_fail(SUPPORT_ATFORK) ? ENOMEM : __real_pthread_atfork(prepare, parent, child);
+    return support_must_fail(SUPPORT_ATFORK) ? ENOMEM : __real_pthread_atfork(prepare, parent, child);
 }
