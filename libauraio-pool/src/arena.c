@@ -191,3 +191,10 @@ void pool_arena_purge(struct pool_arena *arena, struct pool_kept *kept)
         from = pool_bits_next(arena->dirty, end, page_count);
     }
 }
+
+void pool_arena_forget_dirty(struct pool_arena *arena, struct pool_kept *kept)
+{
+    unsigned page_shift = arena->shard->pool->geometry.page_shift;
+    size_t pages = pool_bits_clear_range(arena->dirty, 0, POOL_CHUNK_BYTES >> page_shift);
+    *pool_arena_dirty_bytes(arena, kept) -= (ptrdiff_t)(pages << page_shift);
+}

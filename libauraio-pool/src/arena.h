@@ -126,6 +126,12 @@ static inline _Atomic uint32_t *pool_arena_word(const struct pool_arena *arena, 
     return (_Atomic uint32_t *)(void *)(arena->words + (index << arena->word_shift));
 }
 
+/* What the dirty pages of an arena count as. */
+static inline ptrdiff_t *pool_arena_dirty_bytes(const struct pool_arena *arena, struct pool_kept *kept)
+{
+    return arena->is_pinned ? &kept->shared_bytes : &kept->page_bytes;
+}
+
 /* Maps an arena for a shard, enters it in the table and announces it; 0 or -ENOMEM. Takes the map lock. */
 int pool_arena_open(struct pool_shard *shard, enum pool_arena_kind kind, size_t size_bytes,
                     struct pool_arena **ret_arena);
@@ -139,5 +145,8 @@ void pool_arena_destroy_all(struct pool *pool);
 
 /* Gives the dirty pages back to the system, unless they are pinned. */
 void pool_arena_purge(struct pool_arena *arena, struct pool_kept *kept);
+
+/* No longer counts the dirty pages as kept: the whole arena is about to go. */
+void pool_arena_forget_dirty(struct pool_arena *arena, struct pool_kept *kept);
 
 #endif

@@ -172,7 +172,7 @@ static void walk_cached(struct walk *walk, const struct pool_shard *shard, struc
     if (!walk->is_ok)
         return;
     uint32_t word = atomic_load_explicit(block.word, memory_order_relaxed);
-    expect(walk, word == (walk->pool->fills_free ? POOL_WORD_FILLED : 0));
+    expect(walk, word == 0 || (walk->pool->fills_free && word == POOL_WORD_FILLED));
     expect(walk,
            mark(arena, ((uintptr_t)block.start - pool_arena_base(arena)) >> walk->pool->geometry.align_shift));
     walk->cached_blocks++;

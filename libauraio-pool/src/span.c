@@ -74,18 +74,12 @@ static unsigned find_run(uint64_t free_slices, unsigned count, unsigned step)
     return POOL_SLICE_COUNT;
 }
 
-/* What the dirty pages of an arena count as. */
-static ptrdiff_t *dirty_bytes(const struct pool_arena *arena, struct pool_kept *kept)
-{
-    return arena->is_pinned ? &kept->shared_bytes : &kept->page_bytes;
-}
-
 static void mark_dirty(const struct pool_geometry *geometry, struct pool_arena *arena, size_t offset,
                        size_t bytes, struct pool_kept *kept)
 {
     size_t page = page_of(geometry, offset);
     size_t pages = pool_bits_set_range(arena->dirty, page, page + page_of(geometry, bytes));
-    *dirty_bytes(arena, kept) += (ptrdiff_t)(pages << geometry->page_shift);
+    *pool_arena_dirty_bytes(arena, kept) += (ptrdiff_t)(pages << geometry->page_shift);
 }
 
 static void mark_clean(const struct pool_geometry *geometry, struct pool_arena *arena, size_t offset,
@@ -93,7 +87,7 @@ static void mark_clean(const struct pool_geometry *geometry, struct pool_arena *
 {
     size_t page = page_of(geometry, offset);
     size_t pages = pool_bits_clear_range(arena->dirty, page, page + page_of(geometry, bytes));
-    *dirty_bytes(arena, kept) -= (ptrdiff_t)(pages << geometry->page_shift);
+    *pool_arena_dirty_bytes(arena, kept) -= (ptrdiff_t)(pages << geometry->page_shift);
 }
 
 static void mark_all_free(const struct pool_geometry *geometry, struct pool_span *span)

@@ -165,15 +165,18 @@ static void release_free_spans(struct pool_shard *shard)
 /* With the lock held: moves arenas without spans to a list of the caller's. */
 static void collect_empty_arenas(struct pool_shard *shard, struct pool_arena_list *empty)
 {
+    struct pool_kept kept = {0};
     struct pool_arena *arena = LIST_FIRST(&shard->arenas);
     while (arena) {
         struct pool_arena *next = LIST_NEXT(arena, link);
         if (arena->free_slices == ~(uint64_t)0) {
+            pool_arena_forget_dirty(arena, &kept);
             LIST_REMOVE(arena, link);
             LIST_INSERT_HEAD(empty, arena, link);
         }
         arena = next;
     }
+    pool_shard_keep(shard, &kept);
 }
 
 static void trim_shard(struct pool_shard *shard)

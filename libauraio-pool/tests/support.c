@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 struct support_log support_log;
@@ -85,6 +86,7 @@ void support_run_on_thread(void *(*run)(void *), void *arg)
 
 int support_calls[SUPPORT_CALLS];
 int support_countdown[SUPPORT_CALLS] = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
+int64_t support_clock_ms;
 int support_fail_after = -1;
 bool support_fail_for_good;
 long support_blocks;
@@ -201,6 +203,15 @@ void __wrap_free(void *memory)
 {
     add(&support_blocks, -(memory != NULL));
     __real_free(memory);
+}
+
+int __real_clock_gettime(clockid_t clock, struct timespec *now);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
+{
+    int r = __real_clock_gettime(clock, now);
+    now->tv_sec += support_clock_ms / 1000;
+    return r;
 }
 
 int __real_pthread_key_create(pthread_key_t *key, void (*destructor)(void *));

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <auraio-pool/pool.h>
 
@@ -85,6 +86,9 @@ extern long support_mapped_bytes;
 
 /* Whether this call is to fail; counts it. */
 bool support_must_fail(enum support_call call);
+
+/* By how much the pool's clock is ahead of the system's. */
+extern int64_t support_clock_ms;
 
 /* Called inside every madvise, unless NULL. */
 extern void (*support_on_madvise)(void);
