@@ -32,8 +32,8 @@ static void *let_pass(void *arg)
 
 static int install_filter(void)
 {
-#define REPORT(call)                                             \
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)(call), 0, 1), \
+#define REPORT(call)                                                                                         \
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)(call), 0, 1),                                             \
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF)
     static struct sock_filter code[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),

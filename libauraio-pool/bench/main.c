@@ -46,7 +46,8 @@ static int best_peer(const double *medians_ns)
 
 static void print_heading(int rounds)
 {
-    printf("nanoseconds of CPU time per allocate + free pair, median of %d rounds; buffers held at a time\n", rounds);
+    printf("nanoseconds of CPU time per allocate + free pair, median of %d rounds; buffers held at a time\n",
+           rounds);
     printf("%-13s %6s %5s", "", "size", "held");
     for (int i = 0; i < ALLOCATOR_COUNT; i++)
         printf(" %14s", allocators[i].name);

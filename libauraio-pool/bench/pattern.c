@@ -158,7 +158,8 @@ int pattern_start(const struct allocator *allocator)
 size_t pattern_held(int pattern, size_t size_bytes)
 {
     static const size_t held[PATTERN_COUNT] = {
-        [LIFO] = 1, [BATCH_64] = 64, [BATCH_512] = HELD_MAX, [HAND_OVER] = HANDED, [MIXED] = SLOTS, [RANDOM] = SLOTS,
+        [LIFO] = 1,           [BATCH_64] = 64, [BATCH_512] = HELD_MAX,
+        [HAND_OVER] = HANDED, [MIXED] = SLOTS, [RANDOM] = SLOTS,
     };
     size_t batches = pattern == HAND_OVER ? 2 : 1;
     size_t most = PATTERN_HELD_BYTES / size_bytes / batches;
@@ -184,6 +185,8 @@ double pattern_run(int pattern, size_t size_bytes, size_t pairs)
     work.size_bytes = size_bytes;
     work.held = pattern_held(pattern, size_bytes);
     work.rounds = (pairs + work.held - 1) / work.held;
-    double elapsed_ns = needs_helper(pattern) ? run_with_helper() : pattern == RANDOM ? run_random() : run_batch();
+    double elapsed_ns = needs_helper(pattern) ? run_with_helper()
+                        : pattern == RANDOM   ? run_random()
+                                              : run_batch();
     return atomic_load(&work.failed) ? -1 : elapsed_ns / (double)(work.rounds * work.held);
 }

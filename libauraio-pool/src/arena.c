@@ -66,9 +66,9 @@ static struct pool_arena *record_take(struct pool_shard *shard, enum pool_arena_
 static void announce_begin(struct pool_arena *arena)
 {
     const struct pool_options *options = &arena->shard->pool->options;
-    arena->is_pinned = options->arena_created &&
-                       options->arena_created(options->arena_ctx, arena->index,
-                                              (void *)pool_arena_base(arena), arena->size_bytes);
+    arena->is_pinned =
+        options->arena_created && options->arena_created(options->arena_ctx, arena->index,
+                                                         (void *)pool_arena_base(arena), arena->size_bytes);
 }
 
 static void announce_end(struct pool_arena *arena)
@@ -126,6 +126,16 @@ int pool_arena_open(struct pool_shard *shard, enum pool_arena_kind kind, size_t 
     return 0;
 }
 
+/* The words and bits of a closed arena are all zero again: their pages need not stay. */
+static void purge_record(struct pool_arena *arena)
+{
+    uintptr_t page_mask = arena->shard->pool->geometry.page_bytes - 1;
+    uintptr_t start = ((uintptr_t)(arena + 1) + page_mask) & ~page_mask;
+    uintptr_t end = (uintptr_t)arena + arena->record_bytes;
+    if (start < end)
+        pool_os_purge((void *)start, end - start);
+}
+
 void pool_arena_close(struct pool_arena *arena)
 {
     struct pool *pool = arena->shard->pool;
@@ -139,6 +149,8 @@ void pool_arena_close(struct pool_arena *arena)
     pool_table_remove(pool->root, base, size_bytes);
     if (arena->kind == POOL_ARENA_BIG)
         atomic_store_explicit(pool_arena_word(arena, 0), 0, memory_order_relaxed);
+    else
+        purge_record(arena);
     atomic_store_explicit(&arena->base, 0, memory_order_relaxed);
     LIST_INSERT_HEAD(&arena->shard->spare_records[arena->kind], arena, link);
     pthread_mutex_unlock(&pool->map_lock);

@@ -136,7 +136,8 @@ static inline ptrdiff_t *pool_arena_dirty_bytes(const struct pool_arena *arena, 
 int pool_arena_open(struct pool_shard *shard, enum pool_arena_kind kind, size_t size_bytes,
                     struct pool_arena **ret_arena);
 
-/* Announces the end of an arena and unmaps it, whose blocks are all free and that no list holds any more. Takes the map lock. */
+/* Announces the end of an arena and unmaps it, whose blocks are all free and that no list holds any more.
+ * Takes the map lock. */
 void pool_arena_close(struct pool_arena *arena);
 
 /* Unmaps every arena and every record, live buffers included; only while the pool is being

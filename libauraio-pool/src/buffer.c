@@ -1,9 +1,9 @@
 /*
  * The paths a buffer takes.
  *
- * A small buffer goes from and to the calling thread's cache, without a call and without a lock: these are the
- * fast paths, at the end of this file. One beyond POOL_SMALL_MAX_BYTES, or any when the thread can have no
- * cache, goes straight from and to the central lists.
+ * A small buffer goes from and to the calling thread's cache, without a call and without a lock: these are
+ * the fast paths, at the end of this file. One beyond POOL_SMALL_MAX_BYTES, or any when the thread can have
+ * no cache, goes straight from and to the central lists.
  */
 #include <assert.h>
 #include <errno.h>
@@ -137,8 +137,8 @@ int pool_free(pool_t *pool, void *ptr, size_t size_bytes)
         return -EINVAL;
     if (!ptr)
         return 0;
-    /* Likely the next to be handed out and written to. If another thread wrote to it last its first line is on
-     * the way while the compare-and-swap below waits for that of the word. */
+    /* Likely the next to be handed out and written to. If another thread wrote to it last its first line is
+     * on the way while the compare-and-swap below waits for that of the word. */
     __builtin_prefetch(ptr, 1);
     struct pool_arena *arena = pool_table_find(pool->root, ptr);
     if (POOL_UNLIKELY(!arena))

@@ -195,7 +195,8 @@ static void put_full(struct pool_cache *cache, unsigned class_index, struct pool
     atomic_store_explicit(&bin->count, count + 1, memory_order_relaxed);
 }
 
-void pool_cache_put_slow(struct pool_cache *cache, unsigned class_index, struct pool_shard *home, struct pool_block block)
+void pool_cache_put_slow(struct pool_cache *cache, unsigned class_index, struct pool_shard *home,
+                         struct pool_block block)
 {
     if (home == cache->shard)
         put_full(cache, class_index, block);

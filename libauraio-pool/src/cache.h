@@ -27,8 +27,8 @@ struct pool_cache {
     struct pool *pool;
     struct pool_shard *shard; /* of the node the thread last ran on: its blocks fill the bins */
 
-    /* What this thread allocated and freed since its cache was made; written by the owner. Of what it freed others
-     * may have allocated some: the differences are right modulo 2^64. */
+    /* What this thread allocated and freed since its cache was made; written by the owner. Of what it freed
+     * others may have allocated some: the differences are right modulo 2^64. */
     _Atomic uint64_t allocated_bytes;
     _Atomic uint64_t allocated_buffers;
     _Atomic uint64_t freed_bytes;
@@ -72,8 +72,8 @@ size_t pool_cache_kept_bytes(const struct pool_cache *cache);
 
 /* Takes a block out of a bin, NULL if it has none; to be read before the next call.
  *
- * Not copied here: one load of both members would have to wait until the two stores of a free just before have
- * left the processor's store buffer. */
+ * Not copied here: one load of both members would have to wait until the two stores of a free just before
+ * have left the processor's store buffer. */
 static inline const struct pool_block *pool_cache_take(struct pool_cache *cache, unsigned class_index)
 {
     struct pool_bin *bin = &cache->bins[class_index];

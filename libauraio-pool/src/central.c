@@ -73,7 +73,8 @@ static unsigned take_from_spans(struct pool_shard *shard, unsigned class_index, 
     return taken;
 }
 
-static unsigned take_from(struct pool_shard *shard, unsigned class_index, struct pool_block *ret_blocks, unsigned count)
+static unsigned take_from(struct pool_shard *shard, unsigned class_index, struct pool_block *ret_blocks,
+                          unsigned count)
 {
     pthread_mutex_lock(&shard->lock);
     unsigned taken = pool_depot_take(shard, class_index, ret_blocks, count);
@@ -83,7 +84,8 @@ static unsigned take_from(struct pool_shard *shard, unsigned class_index, struct
     return taken;
 }
 
-int pool_central_take(struct pool_shard *shard, unsigned class_index, struct pool_block *ret_blocks, unsigned count)
+int pool_central_take(struct pool_shard *shard, unsigned class_index, struct pool_block *ret_blocks,
+                      unsigned count)
 {
     assert(pool_is_small(class_index) && count > 0);
     unsigned taken = take_from(shard, class_index, ret_blocks, count);
@@ -122,13 +124,15 @@ static void put_all_into_spans(struct pool_shard *shard, const struct pool_block
 }
 
 /* With the lock held. */
-static void put_locked(struct pool_shard *shard, unsigned class_index, const struct pool_block *blocks, unsigned count)
+static void put_locked(struct pool_shard *shard, unsigned class_index, const struct pool_block *blocks,
+                       unsigned count)
 {
     if (!pool_depot_put(shard, class_index, blocks, count))
         put_all_into_spans(shard, blocks, count);
 }
 
-void pool_central_put(struct pool_shard *shard, unsigned class_index, const struct pool_block *blocks, unsigned count)
+void pool_central_put(struct pool_shard *shard, unsigned class_index, const struct pool_block *blocks,
+                      unsigned count)
 {
     pthread_mutex_lock(&shard->lock);
     put_locked(shard, class_index, blocks, count);

@@ -16,16 +16,18 @@ struct pool_shard *pool_shard_here(struct pool *pool);
 
 /* Takes up to `count` blocks of a small class, at least one; from the shard, or a single one from
  * another when its node has no more. Answers how many, or -ENOMEM. */
-int pool_central_take(struct pool_shard *shard, unsigned class_index, struct pool_block *ret_blocks, unsigned count);
+int pool_central_take(struct pool_shard *shard, unsigned class_index, struct pool_block *ret_blocks,
+                      unsigned count);
 
 /* Puts blocks back that are all of one class and one shard. */
-void pool_central_put(struct pool_shard *shard, unsigned class_index, const struct pool_block *blocks, unsigned count);
+void pool_central_put(struct pool_shard *shard, unsigned class_index, const struct pool_block *blocks,
+                      unsigned count);
 
 /* Puts blocks of any small classes back, each to its own shard. */
 void pool_central_put_mixed(struct pool *pool, const struct pool_block *blocks, unsigned count);
 
-/* Sends the `count` blocks that have been in a depot for the longest back to their spans, with the shard's lock
- * held. */
+/* Sends the `count` blocks that have been in a depot for the longest back to their spans, with the shard's
+ * lock held. */
 void pool_central_send_home(struct pool_shard *shard, unsigned class_index, unsigned count);
 
 /* The same for one block of a big class. */

@@ -173,8 +173,8 @@ static void walk_cached(struct walk *walk, const struct pool_shard *shard, struc
         return;
     uint32_t word = atomic_load_explicit(block.word, memory_order_relaxed);
     expect(walk, word == 0 || (walk->pool->fills_free && word == POOL_WORD_FILLED));
-    expect(walk,
-           mark(arena, ((uintptr_t)block.start - pool_arena_base(arena)) >> walk->pool->geometry.align_shift));
+    expect(walk, mark(arena,
+                      ((uintptr_t)block.start - pool_arena_base(arena)) >> walk->pool->geometry.align_shift));
     walk->cached_blocks++;
 }
 
@@ -212,7 +212,8 @@ static void walk_big_live(struct walk *walk)
 {
     for (const struct pool_arena *arena = walk->pool->records; arena; arena = arena->next_record) {
         if (arena->kind == POOL_ARENA_BIG && pool_arena_base(arena) && !arena->is_free)
-            count_word(walk, atomic_load_explicit(pool_arena_word(arena, 0), memory_order_relaxed), arena->size_bytes);
+            count_word(walk, atomic_load_explicit(pool_arena_word(arena, 0), memory_order_relaxed),
+                       arena->size_bytes);
     }
 }
 

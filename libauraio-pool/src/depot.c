@@ -12,8 +12,7 @@
 static void add_bytes(struct pool_shard *shard, unsigned class_index, ptrdiff_t blocks)
 {
     size_t before_bytes = atomic_load_explicit(&shard->depot_bytes, memory_order_relaxed);
-    atomic_store_explicit(&shard->depot_bytes,
-                          before_bytes + (size_t)blocks * pool_class_bytes(class_index),
+    atomic_store_explicit(&shard->depot_bytes, before_bytes + (size_t)blocks * pool_class_bytes(class_index),
                           memory_order_relaxed);
 }
 
@@ -30,7 +29,8 @@ static bool make_room(struct pool_depot *depot, unsigned count)
     return true;
 }
 
-bool pool_depot_put(struct pool_shard *shard, unsigned class_index, const struct pool_block *blocks, unsigned count)
+bool pool_depot_put(struct pool_shard *shard, unsigned class_index, const struct pool_block *blocks,
+                    unsigned count)
 {
     struct pool_depot *depot = &shard->depots[class_index];
     if (pool_class_bytes(class_index) < shard->pool->geometry.page_bytes)
@@ -43,7 +43,8 @@ bool pool_depot_put(struct pool_shard *shard, unsigned class_index, const struct
     return true;
 }
 
-unsigned pool_depot_take(struct pool_shard *shard, unsigned class_index, struct pool_block *ret_blocks, unsigned count)
+unsigned pool_depot_take(struct pool_shard *shard, unsigned class_index, struct pool_block *ret_blocks,
+                         unsigned count)
 {
     struct pool_depot *depot = &shard->depots[class_index];
     unsigned taken = count < depot->count ? count : depot->count;
@@ -76,8 +77,10 @@ unsigned pool_depot_begin_epoch(struct pool_shard *shard, unsigned class_index)
     return stale;
 }
 
-void pool_depot_destroy(struct pool_shard *shard)
+void pool_depot_release_stacks(struct pool_shard *shard)
 {
-    for (unsigned i = 0; i < POOL_SMALL_CLASS_COUNT; i++)
+    for (unsigned i = 0; i < POOL_SMALL_CLASS_COUNT; i++) {
         free(shard->depots[i].blocks);
+        shard->depots[i] = (struct pool_depot){0};
+    }
 }

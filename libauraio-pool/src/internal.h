@@ -46,8 +46,8 @@ struct pool_shard {
     _Alignas(64) pthread_mutex_t lock;
     struct pool *pool;
     int node;
-    /* What is kept for reuse here: in spans, as in struct pool_kept, and in depots. Written under the lock, read
-     * without it. */
+    /* What is kept for reuse here: in spans, as in struct pool_kept, and in depots. Written under the lock,
+     * read without it. */
     atomic_size_t page_bytes;
     atomic_size_t shared_bytes;
     atomic_size_t depot_bytes;

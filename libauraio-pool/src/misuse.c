@@ -66,6 +66,7 @@ int pool_misuse(struct pool *pool, struct pool_arena *arena, const void *ptr, si
 void pool_misuse_late_write(struct pool *pool, const void *block, size_t offset)
 {
     char text[POOL_MESSAGE_BYTES];
-    snprintf(text, sizeof(text), "pool_alloc: %p was written to after it was freed, at offset %zu", block, offset);
+    snprintf(text, sizeof(text), "pool_alloc: %p was written to after it was freed, at offset %zu", block,
+             offset);
     report(pool, text);
 }

@@ -16,4 +16,3 @@ int pool_misuse(struct pool *pool, struct pool_arena *arena, const void *ptr, si
 void pool_misuse_late_write(struct pool *pool, const void *block, size_t offset);
 
 #endif
-

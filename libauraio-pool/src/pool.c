@@ -108,7 +108,7 @@ void pool_destroy(pool_t *pool)
     pool_arena_destroy_all(pool);
     pool_table_destroy(pool->root);
     for (int i = 0; i < pool->shard_count; i++) {
-        pool_depot_destroy(&pool->shards[i]);
+        pool_depot_release_stacks(&pool->shards[i]);
         pthread_mutex_destroy(&pool->shards[i].lock);
     }
     pthread_mutex_destroy(&pool->map_lock);

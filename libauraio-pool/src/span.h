@@ -3,8 +3,8 @@
  * shard's lock held.
  *
  * Each adds to `kept` by how much the memory kept for reuse changes. Blocks of a page or more count
- * as page_bytes (shared_bytes in a pinned arena), while their pages are dirty; smaller blocks share pages and count as shared_bytes,
- * while they are free.
+ * as page_bytes (shared_bytes in a pinned arena), while their pages are dirty; smaller blocks share pages and
+ * count as shared_bytes, while they are free.
  */
 #ifndef AURAIO_POOL_SPAN_H
 #define AURAIO_POOL_SPAN_H

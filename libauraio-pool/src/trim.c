@@ -1,11 +1,11 @@
 /*
  * Trimming; see trim.h.
  *
- * When the bound is exceeded, what is least likely to be missed goes first: what is stale, then the older half
- * of the depots, again and again, then the big blocks freed longest ago. A quarter of the room is cleared
- * beyond need, so that a program that hovers at the bound does not call the kernel for every buffer. For the
- * same reason nothing is done as long as less than that could be given back: blocks smaller than a page stay
- * while a neighbour is live.
+ * When the bound is exceeded, what is least likely to be missed goes first: what is stale, then the older
+ * half of the depots, again and again, then the big blocks freed longest ago. A quarter of the room is
+ * cleared beyond need, so that a program that hovers at the bound does not call the kernel for every buffer.
+ * For the same reason nothing is done as long as less than that could be given back: blocks smaller than a
+ * page stay while a neighbour is live.
  */
 #include "trim.h"
 
@@ -187,9 +187,10 @@ static void trim_shard(struct pool_shard *shard)
     pthread_mutex_lock(&shard->lock);
     for (unsigned i = 0; i < POOL_SMALL_CLASS_COUNT; i++)
         pool_central_send_home(shard, i, shard->depots[i].count);
+    pool_depot_release_stacks(shard);
     release_free_spans(shard);
-    purge_pages(shard);
     collect_empty_arenas(shard, &empty);
+    purge_pages(shard);
     pthread_mutex_unlock(&shard->lock);
     struct pool_arena *arena;
     while ((arena = LIST_FIRST(&empty))) {

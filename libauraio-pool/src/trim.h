@@ -1,6 +1,6 @@
 /*
- * Giving memory back to the system: when more is kept than the bound allows, when it has not been needed for a
- * while, and when asked to. No lock may be held, except the registry's.
+ * Giving memory back to the system: when more is kept than the bound allows, when it has not been needed for
+ * a while, and when asked to. No lock may be held, except the registry's.
  *
  * Time is divided into *epochs*. Stale is what lay in the central lists untouched during a whole one; it is
  * given back as the next begins: when the bound is exceeded, and in any case after POOL_EPOCH_MS. So a pool

@@ -1,10 +1,11 @@
 /*
- * What happens at alloc and free beside the pool's work when somebody watches: AddressSanitizer and Valgrind are
- * told (annotate.h), or writes into free buffers are looked for.
+ * What happens at alloc and free beside the pool's work when somebody watches: AddressSanitizer and Valgrind
+ * are told (annotate.h), or writes into free buffers are looked for.
  *
  * That search fills a buffer as it is freed and marks it so in its word; when the block is handed out again
- * every byte must still be there. A block that went home to its span in between is no longer marked: its pages
- * may have been given back. Where one of the tools is at work there is no filling: they see the write itself.
+ * every byte must still be there. A block that went home to its span in between is no longer marked: its
+ * pages may have been given back. Where one of the tools is at work there is no filling: they see the write
+ * itself.
  *
  * Kept out of the fast paths, which ask one question: is pool->is_watched.
  */

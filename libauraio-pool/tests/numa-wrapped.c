@@ -1,6 +1,6 @@
 /*
- * The library's own NUMA contract (numa-libnuma.c) on a machine of the test's making: what it asks libnuma and
- * the kernel is redirected here by the linker, and may fail.
+ * The library's own NUMA contract (numa-libnuma.c) on a machine of the test's making: what it asks libnuma
+ * and the kernel is redirected here by the linker, and may fail.
  */
 #include <errno.h>
 #include <numa.h>

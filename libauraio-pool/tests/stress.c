@@ -1,11 +1,11 @@
 /*
  * Everything at once, for as long as one likes: eight threads allocate and free buffers of random sizes, hand
- * them to one another, trim, and end, to be replaced by new ones. A plain program, so that ThreadSanitizer can
- * run it.
+ * them to one another, trim, and end, to be replaced by new ones. A plain program, so that ThreadSanitizer
+ * can run it.
  *
  * Several times a second all threads stop at a barrier and one walks the invariants. Every buffer carries its
- * size and a mark that depends on its address at both ends, and those are checked by whoever frees it: a block
- * with two owners, or one that is lost and found, does not go unnoticed.
+ * size and a mark that depends on its address at both ends, and those are checked by whoever frees it: a
+ * block with two owners, or one that is lost and found, does not go unnoticed.
  *
  * usage: pool-stress [SECONDS [SEED]]
  */
@@ -60,7 +60,8 @@ static uint64_t *last_word(struct stamp *stamp, size_t size_bytes)
     return (uint64_t *)(void *)((char *)stamp + (size_bytes - sizeof(uint64_t)) / 8 * 8);
 }
 
-/* Small, page-sized, large and huge ones, each octave as likely as the next; to half of a class's step exact. */
+/* Small, page-sized, large and huge ones, each octave as likely as the next; to half of a class's step exact.
+ */
 static size_t draw_size(uint64_t *seed)
 {
     uint64_t drawn = draw(seed);
@@ -164,7 +165,8 @@ int main(int argc, char **argv)
     uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 0) | 1 : 1;
     size_t max_cached_bytes = (size_t)64 << 20;
     unsigned rounds = 0;
-    if (pool_create(&(struct pool_options){.alignment = 16, .max_cached_bytes = max_cached_bytes}, &pool) != 0)
+    if (pool_create(&(struct pool_options){.alignment = 16, .max_cached_bytes = max_cached_bytes}, &pool) !=
+        0)
         return 1;
     do {
         run_round(&seed);

@@ -194,7 +194,8 @@ void *__real_aligned_alloc(size_t alignment, size_t size);
 void *__wrap_aligned_alloc(size_t alignment, size_t size);
 void *__wrap_aligned_alloc(size_t alignment, size_t size)
 {
-    return support_must_fail(SUPPORT_ALIGNED_ALLOC) ? NULL : count_block(__real_aligned_alloc(alignment, size));
+    return support_must_fail(SUPPORT_ALIGNED_ALLOC) ? NULL
+                                                    : count_block(__real_aligned_alloc(alignment, size));
 }
 
 void __real_free(void *memory);

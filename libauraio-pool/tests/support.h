@@ -74,13 +74,13 @@ enum support_call {
 extern int support_calls[SUPPORT_CALLS];
 extern int support_countdown[SUPPORT_CALLS];
 
-/* Fails the call, whichever it is, once so many others of all kinds have been made; negative: none. For good: those
- * after it too. */
+/* Fails the call, whichever it is, once so many others of all kinds have been made; negative: none. For good:
+ * those after it too. */
 extern int support_fail_after;
 extern bool support_fail_for_good;
 
-/* What the pool holds: blocks of malloc and its kin, and bytes of address space. What munmap was made to fail for
- * does not count. */
+/* What the pool holds: blocks of malloc and its kin, and bytes of address space. What munmap was made to fail
+ * for does not count. */
 extern long support_blocks;
 extern long support_mapped_bytes;
 

@@ -68,8 +68,7 @@ Test(check, sees_a_block_in_two_places)
 {
     struct sound sound = make_sound();
     struct pool_block cached = sound.bin->blocks[0];
-    sound.bin->blocks[0] =
-        (struct pool_block){sound.live, pool_word_of(sound.pool, sound.arena, sound.live)};
+    sound.bin->blocks[0] = (struct pool_block){sound.live, pool_word_of(sound.pool, sound.arena, sound.live)};
     cr_assert_not(pool_check(sound.pool));
     sound.bin->blocks[0] = cached;
     size_t index = (size_t)(sound.live - (char *)pool_arena_base(sound.arena)) / 4096;

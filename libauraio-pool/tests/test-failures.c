@@ -1,6 +1,6 @@
 /*
- * Every call that may fail does so, one after the other, in a life that makes all of them: for each the pool must
- * answer -ENOMEM or do without, stay sound, and leave nothing behind.
+ * Every call that may fail does so, one after the other, in a life that makes all of them: for each the pool
+ * must answer -ENOMEM or do without, stay sound, and leave nothing behind.
  */
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -42,7 +42,8 @@ static void *take_all(void *arg)
             cr_assert(r == 0 || r == -ENOMEM);
             cr_assert_eq(r < 0, ptr == (void *)hand_over, "a failure leaves the result alone");
             hand_over->refused += r < 0;
-            hand_over->ptrs[i][j] = r < 0 ? NULL : memset(ptr, 1, sizes_bytes[i] < 4096 ? sizes_bytes[i] : 4096);
+            hand_over->ptrs[i][j] =
+                r < 0 ? NULL : memset(ptr, 1, sizes_bytes[i] < 4096 ? sizes_bytes[i] : 4096);
         }
     }
     return NULL;
@@ -55,7 +56,8 @@ static void give_all(struct hand_over *hand_over)
             cr_assert_eq(pool_free(hand_over->pool, hand_over->ptrs[i][j], sizes_bytes[i]), 0);
 }
 
-/* A pool from beginning to end: two threads on two nodes, buffers that change hands, a trim, a second load. */
+/* A pool from beginning to end: two threads on two nodes, buffers that change hands, a trim, a second load.
+ */
 static struct life live(void)
 {
     struct pool_options options = support_options(64);
@@ -85,7 +87,8 @@ static struct life live(void)
     return (struct life){first.refused + second.refused, true};
 }
 
-/* Lives one life for each call it makes, in which that call fails. Answers in how many the failure was seen. */
+/* Lives one life for each call it makes, in which that call fails. Answers in how many the failure was seen.
+ */
 static int fail_each_in_turn(bool for_good)
 {
     int seen = 0;

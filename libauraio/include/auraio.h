@@ -142,8 +142,8 @@ typedef struct auraio_options {
     auraio_backend_t backend; /**< wins over the environment when not AUTO */
     auraio_log_callback_t log; /**< NULL: silent */
     void *log_user_data;
-    bool debug_buffers;         /**< abort on misuse of the buffer pool, after logging it; look for writes into
-                                     freed buffers, which costs a pass over each */
+    bool debug_buffers; /**< abort on misuse of the buffer pool, after logging it; look for writes into
+                             freed buffers, which costs a pass over each */
     unsigned char reserved8[7]; /**< keep zero */
     uint64_t reserved[8];       /**< keep zero */
 } auraio_options_t;
@@ -282,10 +282,10 @@ AURAIO_API AURAIO_MUST_USE void *auraio_buffer_alloc(auraio_engine_t *engine, si
 AURAIO_API void auraio_buffer_free(auraio_engine_t *engine, void *buf, size_t size);
 
 /**
- * Give the memory that the pool keeps for reuse back to the system; buffers handed out stay. Not needed in the
- * long run: the pool keeps a bounded amount, and gives back what has not been used for ten to twenty seconds as
- * buffers are allocated, and when a poll or wait finds nothing to do. Caches of other threads follow as those
- * next use the pool. Any thread; NULL or an engine inherited by fork: no-op.
+ * Give the memory that the pool keeps for reuse back to the system; buffers handed out stay. Not needed in
+ * the long run: the pool keeps a bounded amount, and gives back what has not been used for ten to twenty
+ * seconds as buffers are allocated, and when a poll or wait finds nothing to do. Caches of other threads
+ * follow as those next use the pool. Any thread; NULL or an engine inherited by fork: no-op.
  */
 AURAIO_API void auraio_buffer_trim(auraio_engine_t *engine);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The first and only process that `./dev vm` starts in its virtual machine: runs the commands listed in /tests,
- * one a line, each by a shell and within TEST_SECONDS, says what became of each, and switches the machine off.
+ * The first and only process that `./dev vm` starts in its virtual machine: runs the commands listed in
+ * /tests, one a line, each by a shell and within TEST_SECONDS, says what became of each, and switches the
+ * machine off.
  *
  * The last line it prints begins with VM_RESULT: without it nothing that ran counts. A command that ends with
  * status 77 was skipped, as Meson has it.

@@ -47,15 +47,16 @@ struct pool_options {
      * to 1 GiB. Free blocks smaller than a page may exceed it while neighbours on their pages are
      * live. */
     size_t max_cached_bytes;
-    /** Look for writes into freed buffers: each is filled when it is freed, and looked at when it is handed out
-     * again, unless its memory was given back meanwhile. A find is logged (then abort() with abort_on_misuse).
-     * Costs a pass over the buffer each time. Without effect under AddressSanitizer and Valgrind, which find
-     * the write itself. */
+    /** Look for writes into freed buffers: each is filled when it is freed, and looked at when it is handed
+     * out again, unless its memory was given back meanwhile. A find is logged (then abort() with
+     * abort_on_misuse). Costs a pass over the buffer each time. Without effect under AddressSanitizer and
+     * Valgrind, which find the write itself. */
     bool find_late_writes;
     /** Told about every arena, a mapping that buffers are cut from, before the first buffer of it is handed
-     * out; may be NULL. `index` is its number, unique among those there are, from 0, and used again once it is
-     * gone. Answers whether its pages are to stay where they are, as long as the arena lives: a kernel that
-     * has pinned them would go on using those it knows. Called with locks held: it must not call the pool. */
+     * out; may be NULL. `index` is its number, unique among those there are, from 0, and used again once it
+     * is gone. Answers whether its pages are to stay where they are, as long as the arena lives: a kernel
+     * that has pinned them would go on using those it knows. Called with locks held: it must not call the
+     * pool. */
     bool (*arena_created)(void *ctx, int index, void *base, size_t len_bytes);
     /** Told about every arena once no buffer of it is live (in pool_destroy(): none may be used any more) and
      * before it is unmapped; may be NULL. Must not call the pool. */
@@ -145,8 +146,8 @@ void pool_get_stats(const pool_t *pool, struct pool_stats *ret_stats);
 void pool_trim(pool_t *pool);
 
 /**
- * Gives back what nobody has needed for ten to twenty seconds. For somebody who has just waited: allocations do
- * this by themselves now and then, but an idle program makes none. Costs a look at a coarse clock.
+ * Gives back what nobody has needed for ten to twenty seconds. For somebody who has just waited: allocations
+ * do this by themselves now and then, but an idle program makes none. Costs a look at a coarse clock.
  *
  * @param pool  the pool; NULL does nothing
  */
@@ -166,8 +167,8 @@ bool pool_check(pool_t *pool);
 /**
  * Finds the arena that a range of pool memory lies in.
  *
- * The answer holds while a buffer inside the range is live. Two loads and a comparison: for every operation, to
- * find out whether its memory lies in an arena that pool_options.arena_created announced, and in which.
+ * The answer holds while a buffer inside the range is live. Two loads and a comparison: for every operation,
+ * to find out whether its memory lies in an arena that pool_options.arena_created announced, and in which.
  *
  * @param pool       the pool
  * @param ptr        start of the range
