@@ -1,9 +1,9 @@
 /*
  * How much memory the pool holds under loads made to hurt it, and how much is left after a trim.
  *
- * Every byte that is handed out is touched. "kept" is what the pool holds for reuse beyond the live buffers, at
- * its highest, and must stay within the bound; "left" is resident memory after a trim over that before the load,
- * and must be at most 2 MiB. Ends with status 1 if one of these does not hold.
+ * Every byte that is handed out is touched. "kept" is what the pool holds for reuse beyond the live buffers,
+ * at its highest, and must stay within the bound; "left" is resident memory after a trim over that before the
+ * load, and must be at most 2 MiB. Ends with status 1 if one of these does not hold.
  *
  * usage: pool-memory
  */

@@ -1,6 +1,7 @@
 /*
- * AddressSanitizer finds what an application does wrong with pool memory: compiled with it in every build that no
- * other sanitizer claims. Each mistake is made in a child, which has to die of a report that names it.
+ * AddressSanitizer finds what an application does wrong with pool memory: compiled with it in every build
+ * that no other sanitizer claims. Each mistake is made in a child, which has to die of a report that names
+ * it.
  */
 #include <stdbool.h>
 #include <stdio.h>
