@@ -99,9 +99,10 @@ static void add(long *sum, long more)
     __atomic_add_fetch(sum, more, __ATOMIC_RELAXED);
 }
 
-static bool fails_in_turn(void)
+static bool fails_in_turn(enum support_call call)
 {
-    if (support_fail_after < 0)
+    /* AddressSanitizer's own threads are redirected too, and can't do without this one. */
+    if (support_fail_after < 0 || (SUPPORT_ASAN && call == SUPPORT_SETSPECIFIC))
         return false;
     if (support_fail_after > 0) {
         support_fail_after--;
@@ -115,7 +116,7 @@ static bool fails_in_turn(void)
 bool support_must_fail(enum support_call call)
 {
     __atomic_add_fetch(&support_calls[call], 1, __ATOMIC_RELAXED);
-    if (fails_in_turn())
+    if (fails_in_turn(call))
         return true;
     if (support_countdown[call] < 0)
         return false;
@@ -157,12 +158,34 @@ int __wrap_mprotect(void *addr, size_t len, int prot)
     return support_must_fail(SUPPORT_MPROTECT) ? -1 : __real_mprotect(addr, len, prot);
 }
 
+/* What munmap was made to fail for. */
+enum { KEPT_MAX = 4096 };
+static struct kept {
+    void *addr;
+    size_t len;
+} kept[KEPT_MAX];
+static int kept_count;
+
 int __real_munmap(void *addr, size_t len);
 int __wrap_munmap(void *addr, size_t len);
 int __wrap_munmap(void *addr, size_t len)
 {
     add(&support_mapped_bytes, -(long)len);
-    return support_must_fail(SUPPORT_MUNMAP) ? -1 : __real_munmap(addr, len);
+    if (!support_must_fail(SUPPORT_MUNMAP))
+        return __real_munmap(addr, len);
+    int place = __atomic_fetch_add(&kept_count, 1, __ATOMIC_RELAXED);
+    if (place < KEPT_MAX)
+        kept[place] = (struct kept){addr, len};
+    return -1;
+}
+
+void support_unmap_kept(void)
+{
+    cr_assert_leq(kept_count, KEPT_MAX);
+    while (kept_count > 0) {
+        kept_count--;
+        (void)__real_munmap(kept[kept_count].addr, kept[kept_count].len);
+    }
 }
 
 int __real_madvise(void *addr, size_t len, int advice);

@@ -84,6 +84,9 @@ extern bool support_fail_for_good;
 extern long support_blocks;
 extern long support_mapped_bytes;
 
+/* Unmaps what munmap was made to fail for, once the pool has forgotten about it. */
+void support_unmap_kept(void);
+
 /* Whether this call is to fail; counts it. */
 bool support_must_fail(enum support_call call);
 

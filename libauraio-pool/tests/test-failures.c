@@ -8,7 +8,7 @@
 
 #include "support.h"
 
-enum { SIZES = 6, COUNT = 70 };
+enum { SIZES = 6, COUNT = 40 };
 
 static const size_t sizes_bytes[SIZES] = {100, 4096, 65536, 1048576, 2097152, 20000000};
 
@@ -60,7 +60,7 @@ static void give_all(struct hand_over *hand_over)
  */
 static struct life live(void)
 {
-    struct pool_options options = support_options(64);
+    struct pool_options options = support_options(512);
     struct life life = {0};
     static struct hand_over first, second;
     pool_t *pool = NULL;
@@ -105,6 +105,7 @@ static int fail_each_in_turn(bool for_good)
         struct life life = live();
         has_failed = for_good ? support_fail_after == 0 : support_fail_after < 0;
         support_fail_after = -1;
+        support_unmap_kept();
         seen += !life.was_created || life.refused > 0;
         cr_assert_eq(support_blocks, blocks, "call %d: memory was lost", turn);
         cr_assert_eq(support_mapped_bytes, mapped_bytes, "call %d: address space was lost", turn);
