@@ -111,6 +111,8 @@ static double count_calls(int pattern, size_t size_bytes)
     if (!has_begun && calls_begin() < 0)
         return -1;
     has_begun = true;
+    if (pattern_fill(pattern, size_bytes) < 0)
+        return -1;
     size_t pairs = 8 * pattern_held(pattern, size_bytes);
     for (int i = 0; i < 4; i++)
         if (pattern_run(pattern, size_bytes, pairs) < 0)

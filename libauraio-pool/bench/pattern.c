@@ -166,6 +166,20 @@ size_t pattern_held(int pattern, size_t size_bytes)
     return held[pattern] < most ? held[pattern] : most;
 }
 
+int pattern_fill(int pattern, size_t size_bytes)
+{
+    /* Two batches of a hand-over, and one buffer in the hand of each thread. */
+    static void *ptrs[HELD_MAX + 2];
+    size_t count = pattern_held(pattern, size_bytes) * (pattern == HAND_OVER ? 2 : 1) + 2;
+    work.size_bytes = size_bytes;
+    for (size_t i = 0; i < count; i++)
+        ptrs[i] = take(size_bytes);
+    for (size_t i = 0; i < count; i++)
+        if (ptrs[i])
+            work.allocator->give(ptrs[i], size_bytes);
+    return atomic_load(&work.failed) ? -1 : 0;
+}
+
 static double run_with_helper(void)
 {
     pthread_barrier_wait(&work.turn);

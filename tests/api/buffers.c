@@ -58,6 +58,32 @@ Test(buffer, the_alignment_is_the_one_asked_for)
     }
 }
 
+static void use_aligned(auraio_engine_t *aligned, size_t alignment, size_t size)
+{
+    unsigned char *buf = auraio_buffer_alloc(aligned, size);
+    check_that(buf != NULL);
+    check_is((uintptr_t)buf % alignment, 0);
+    buf[0] = 1;
+    buf[size - 1] = 2;
+    auraio_buffer_free(aligned, buf, size);
+}
+
+Test(buffer, every_alignment_from_512_to_2_MiB_holds_at_every_size)
+{
+    auraio_options_t options = mode_options(AURAIO_SELECT_ADAPTIVE);
+    for (size_t alignment = 512; alignment <= 2 << 20; alignment *= 2) {
+        options.buffer_alignment = alignment;
+        auraio_engine_t *aligned = engine_with(&options);
+        for (size_t size = 1; size < gib; size *= 3)
+            use_aligned(aligned, alignment, size);
+        use_aligned(aligned, alignment, gib);
+        check_refused(auraio_buffer_alloc(aligned, 0), EINVAL);
+        check_refused(auraio_buffer_alloc(aligned, gib + 1), EINVAL);
+        check_refused(auraio_buffer_alloc(aligned, SIZE_MAX), EINVAL);
+        auraio_destroy(aligned);
+    }
+}
+
 Test(buffer, two_live_buffers_never_share_a_byte)
 {
     enum { COUNT = 300, BYTES = 5000 };
@@ -116,6 +142,37 @@ Test(buffer, stats_count_what_is_handed_out)
     check_is(auraio_get_buffer_stats(engine, &stats), 0);
     check_is(stats.total_buffers, 0);
     check_is(stats.total_allocated_bytes, 0);
+}
+
+Test(buffer, trimming_gives_back_what_is_kept_and_leaves_what_is_live)
+{
+    enum { COUNT = 20 };
+    auraio_buffer_stats_t stats;
+    unsigned char *bufs[COUNT];
+    for (int i = 0; i < COUNT; i++) {
+        bufs[i] = auraio_buffer_alloc(engine, 1 << 20);
+        check_that(bufs[i] != NULL);
+        memset(bufs[i], i, 1 << 20);
+    }
+    for (int i = 1; i < COUNT; i++)
+        auraio_buffer_free(engine, bufs[i], 1 << 20);
+    check_is(auraio_get_buffer_stats(engine, &stats), 0);
+    check_at_least(stats.cached_bytes, (COUNT - 1) << 20);
+    check_is(stats.total_allocated_bytes, 1 << 20);
+    auraio_buffer_trim(engine);
+    check_is(auraio_get_buffer_stats(engine, &stats), 0);
+    check_is(stats.cached_bytes, 0);
+    check_is(stats.total_buffers, 1);
+    for (int at = 0; at < 1 << 20; at++)
+        cr_assert(bufs[0][at] == 0, "byte %d changed", at);
+    auraio_buffer_free(engine, bufs[0], 1 << 20);
+}
+
+Test(buffer, trimming_nothing_is_a_no_op)
+{
+    auraio_buffer_trim(NULL);
+    auraio_buffer_trim(engine);
+    check_that(auraio_buffer_alloc(engine, 4096) != NULL);
 }
 
 Test(buffer, stats_refuse_null)
@@ -206,4 +263,25 @@ Test(buffer_misuse, aborts_under_the_debug_option, .signal = SIGABRT)
     void *buf = auraio_buffer_alloc(pooled, 4096);
     auraio_buffer_free(pooled, buf, 4096);
     auraio_buffer_free(pooled, buf, 4096);
+}
+
+/* Valgrind and AddressSanitizer find the write itself, the one at run time. */
+#if defined(__has_feature)
+#define HAS_ASAN __has_feature(address_sanitizer)
+#elif defined(__SANITIZE_ADDRESS__)
+#define HAS_ASAN 1
+#else
+#define HAS_ASAN 0
+#endif
+
+Test(buffer_misuse, a_write_into_a_freed_buffer_is_found_with_debug_buffers, .signal = SIGABRT)
+{
+    static atomic_int messages;
+    auraio_engine_t *pooled = logging_engine(&messages, true);
+    unsigned char *buf = auraio_buffer_alloc(pooled, 4096);
+    if (HAS_ASAN)
+        raise(SIGABRT);
+    auraio_buffer_free(pooled, buf, 4096);
+    buf[100] = 1;
+    (void)!auraio_buffer_alloc(pooled, 4096);
 }
