@@ -85,7 +85,7 @@ int64_t contender_count_calls(struct contender *contender, int pattern, size_t s
     return (int64_t)ask(contender, (struct question){COUNT_CALLS, pattern, size_bytes});
 }
 
-/* How many pairs a run needs; found out in the first, whose cold start is not part of the answer. */
+/* How many pairs a run needs; found out in the first, once the allocator has what the pattern takes. */
 static size_t pairs_for(int pattern, size_t size_bytes)
 {
     static size_t last_size_bytes, pairs;
@@ -95,7 +95,7 @@ static size_t pairs_for(int pattern, size_t size_bytes)
     last_pattern = pattern;
     last_size_bytes = size_bytes;
     pairs = 4 * pattern_held(pattern, size_bytes);
-    if (pattern_run(pattern, size_bytes, pairs) < 0)
+    if (pattern_fill(pattern, size_bytes) < 0 || pattern_run(pattern, size_bytes, pairs) < 0)
         return pairs;
     for (;;) {
         double pair_ns = pattern_run(pattern, size_bytes, pairs);

@@ -112,25 +112,33 @@ static void run_rows(int rounds, const char *only)
         contender_end(&contenders[i]);
 }
 
-/* Each row once more, warmed up, in a new process. */
-static void count_calls(int allocator, const char *only)
+static int64_t count_row(int allocator, int pattern, size_t size_bytes)
 {
     struct contender contender;
+    if (contender_start(&contender, allocator) < 0)
+        return -1;
+    int64_t calls = contender_count_calls(&contender, pattern, size_bytes);
+    contender_end(&contender);
+    return calls;
+}
+
+/* Each row once more, warmed up, in a new process: what earlier rows left behind is not to be given back now. */
+static void count_calls(int allocator, const char *only)
+{
     long long sum = 0;
-    bool is_counted = contender_start(&contender, allocator) == 0;
+    bool is_counted = true;
     for (int pattern = 0; pattern < PATTERN_COUNT; pattern++) {
         for (int i = 0; i < SIZE_COUNT && is_counted && is_wanted(pattern, only); i++) {
-            int64_t calls = contender_count_calls(&contender, pattern, sizes_bytes[i]);
+            int64_t calls = count_row(allocator, pattern, sizes_bytes[i]);
             is_counted = calls >= 0;
             sum += calls;
         }
     }
     if (is_counted)
-        printf("  %-14s %lld\n", contender.name, sum);
+        printf("  %-14s %lld\n", allocators[allocator].name, sum);
     else
-        printf("  %-14s not counted: missing, or seccomp is refused here\n", contender.name);
+        printf("  %-14s not counted: missing, or seccomp is refused here\n", allocators[allocator].name);
     fflush(stdout);
-    contender_end(&contender);
 }
 
 static bool is_pattern(const char *name)
