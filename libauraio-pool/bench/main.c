@@ -122,7 +122,8 @@ static int64_t count_row(int allocator, int pattern, size_t size_bytes)
     return calls;
 }
 
-/* Each row once more, warmed up, in a new process: what earlier rows left behind is not to be given back now. */
+/* Each row once more, warmed up, in a new process: what earlier rows left behind is not to be given back now.
+ */
 static void count_calls(int allocator, const char *only)
 {
     long long sum = 0;

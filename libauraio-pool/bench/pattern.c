@@ -147,8 +147,8 @@ static void *help(void *arg)
     return NULL;
 }
 
-/* Pins a thread to the n-th of the CPUs this process may use, if there are so many: two threads cost far less where
- * the system happens to put both on one CPU, and it does so for some contenders and not for others. */
+/* Pins a thread to the n-th of the CPUs this process may use, if there are so many: two threads cost far less
+ * where the system happens to put both on one CPU, and it does so for some contenders and not for others. */
 static void pin(pthread_t thread, int n)
 {
     cpu_set_t allowed, chosen;

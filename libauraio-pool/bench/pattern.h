@@ -25,8 +25,8 @@ size_t pattern_held(int pattern, size_t size_bytes);
 /* Starts the second thread of the patterns that need one; 0 or -1. Once per process. */
 int pattern_start(const struct allocator *allocator);
 
-/* Holds as many buffers at once as the pattern can at most, whatever its threads' timing, and frees them; 0, or -1
- * for lack of memory. */
+/* Holds as many buffers at once as the pattern can at most, whatever its threads' timing, and frees them; 0,
+ * or -1 for lack of memory. */
 int pattern_fill(int pattern, size_t size_bytes);
 
 /* Nanoseconds of CPU time per pair; negative when the allocator had no memory. `pairs` is rounded up to

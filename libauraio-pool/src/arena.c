@@ -108,7 +108,7 @@ int pool_arena_open(struct pool_shard *shard, enum pool_arena_kind kind, size_t 
     struct pool_arena *arena = record_take(shard, kind);
     if (arena) {
         record_prepare(arena, memory, size_bytes);
-        r = pool_table_enter(pool->root, (uintptr_t)memory, size_bytes, arena);
+        r = pool_table_enter(&pool->root, (uintptr_t)memory, size_bytes, arena);
         if (r < 0) {
             atomic_store_explicit(&arena->base, 0, memory_order_relaxed);
             LIST_INSERT_HEAD(&shard->spare_records[kind], arena, link);
@@ -146,7 +146,7 @@ void pool_arena_close(struct pool_arena *arena)
     /* Out of the table before the addresses are free to be mapped, and entered, by another thread.
      */
     pthread_mutex_lock(&pool->map_lock);
-    pool_table_remove(pool->root, base, size_bytes);
+    pool_table_remove(&pool->root, base, size_bytes);
     if (arena->kind == POOL_ARENA_BIG)
         atomic_store_explicit(pool_arena_word(arena, 0), 0, memory_order_relaxed);
     else

@@ -42,7 +42,7 @@ int pool_big_take(struct pool_shard *shard, unsigned class_index, struct pool_bl
 
 void pool_big_put(struct pool *pool, void *start)
 {
-    struct pool_arena *arena = pool_table_get(pool->root, start);
+    struct pool_arena *arena = pool_table_get(&pool->root, start);
     struct pool_shard *shard = arena->shard;
     pthread_mutex_lock(&shard->lock);
     assert(!arena->is_free);

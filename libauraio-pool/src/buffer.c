@@ -140,7 +140,7 @@ int pool_free(pool_t *pool, void *ptr, size_t size_bytes)
     /* Likely the next to be handed out and written to. If another thread wrote to it last its first line is
      * on the way while the compare-and-swap below waits for that of the word. */
     __builtin_prefetch(ptr, 1);
-    struct pool_arena *arena = pool_table_find(pool->root, ptr);
+    struct pool_arena *arena = pool_table_find(&pool->root, ptr);
     if (POOL_UNLIKELY(!arena))
         return pool_misuse(pool, NULL, ptr, size_bytes, 0);
     size_t offset = (uintptr_t)ptr - pool_arena_base(arena);
@@ -148,24 +148,33 @@ int pool_free(pool_t *pool, void *ptr, size_t size_bytes)
     if (POOL_UNLIKELY((offset & pool->geometry.align_mask) || index >= arena->word_count))
         return pool_misuse(pool, arena, ptr, size_bytes, 0);
 
-    /* Owns the block from here on, or refuses. A size that no buffer can have matches none, though that of a
-     * free block's word might. */
     struct pool_block block = {.word = pool_arena_word(arena, index)};
-    uint32_t expected = size_bytes - 1 < POOL_SIZE_MAX_BYTES ? (uint32_t)size_bytes : UINT32_MAX;
-    if (POOL_UNLIKELY(!atomic_compare_exchange_strong_explicit(block.word, &expected, 0, memory_order_acq_rel,
+    if (POOL_UNLIKELY(size_bytes - 1 >= POOL_SIZE_MAX_BYTES))
+        return pool_misuse(pool, arena, ptr, size_bytes,
+                           atomic_load_explicit(block.word, memory_order_relaxed));
+
+    /* Where the block will go is looked up before the compare-and-swap, which the processor lets no later
+     * load overtake and which takes long when another processor has the word. */
+    unsigned class_index = pool_class_of(pool_size_round(&pool->geometry, size_bytes));
+    struct pool_cache *cache = pool_cache_known(pool);
+    struct pool_room room = {0};
+    bool has_room = POOL_LIKELY(cache && pool_is_small(class_index)) &&
+                    pool_cache_find_room(cache, class_index, arena->shard, &room);
+
+    /* Owns the block from here on, or refuses. */
+    uint32_t word = (uint32_t)size_bytes;
+    if (POOL_UNLIKELY(!atomic_compare_exchange_strong_explicit(block.word, &word, 0, memory_order_acq_rel,
                                                                memory_order_relaxed)))
-        return pool_misuse(pool, arena, ptr, size_bytes, expected);
+        return pool_misuse(pool, arena, ptr, size_bytes, word);
 
     /* The block whose word it was: if the record was reused since it was looked up, not the one at
      * ptr. */
     block.start = (void *)(pool_arena_base(arena) + (index << pool->geometry.align_shift));
     if (POOL_UNLIKELY(pool->is_watched))
         pool_watch_free(pool, block, size_bytes);
-    unsigned class_index = pool_class_of(pool_size_round(&pool->geometry, size_bytes));
-    struct pool_cache *cache = pool_cache_known(pool);
-    if (POOL_UNLIKELY(!cache || !pool_is_small(class_index) ||
-                      !pool_cache_put(cache, class_index, arena->shard, block)))
+    if (POOL_UNLIKELY(!has_room))
         return put_slowly(pool, arena, block, size_bytes);
+    pool_cache_put(room, block);
     count_free(cache, size_bytes);
     return 0;
 }

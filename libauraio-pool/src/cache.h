@@ -84,17 +84,27 @@ static inline const struct pool_block *pool_cache_take(struct pool_cache *cache,
     return &bin->blocks[count - 1];
 }
 
-/* Puts a block into a bin that has room for it. */
-static inline bool pool_cache_put(struct pool_cache *cache, unsigned class_index, struct pool_shard *home,
-                                  struct pool_block block)
+/* A place for a block in a bin. */
+struct pool_room {
+    struct pool_bin *bin;
+    unsigned count; /* of the bin's blocks */
+};
+
+/* Whether the bin of a class has room for a block of a shard; finds it. */
+static inline bool pool_cache_find_room(struct pool_cache *cache, unsigned class_index,
+                                        const struct pool_shard *home, struct pool_room *ret_room)
 {
     struct pool_bin *bin = &cache->bins[class_index];
     unsigned count = atomic_load_explicit(&bin->count, memory_order_relaxed);
-    if (POOL_UNLIKELY(home != cache->shard || count >= bin->limit))
-        return false;
-    bin->blocks[count] = block;
-    atomic_store_explicit(&bin->count, count + 1, memory_order_relaxed);
-    return true;
+    *ret_room = (struct pool_room){bin, count};
+    return home == cache->shard && count < bin->limit;
+}
+
+/* Puts a block where room was found. */
+static inline void pool_cache_put(struct pool_room room, struct pool_block block)
+{
+    room.bin->blocks[room.count] = block;
+    atomic_store_explicit(&room.bin->count, room.count + 1, memory_order_relaxed);
 }
 
 /* Adds to a figure that only the calling thread writes; answers the sum. */

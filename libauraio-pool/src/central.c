@@ -100,7 +100,7 @@ int pool_central_take(struct pool_shard *shard, unsigned class_index, struct poo
 static void put_into_span(struct pool_shard *shard, struct pool_block block, struct pool_kept *kept)
 {
     const struct pool_geometry *geometry = &shard->pool->geometry;
-    struct pool_span *span = pool_span_at(pool_table_get(shard->pool->root, block.start), block.start);
+    struct pool_span *span = pool_span_at(pool_table_get(&shard->pool->root, block.start), block.start);
     assert(span);
     struct pool_span_list *list = &shard->spans[span->class_index];
     if (shard->pool->fills_free)
@@ -143,13 +143,13 @@ void pool_central_put_mixed(struct pool *pool, const struct pool_block *blocks, 
 {
     unsigned done = 0;
     while (done < count) {
-        struct pool_arena *arena = pool_table_get(pool->root, blocks[done].start);
+        struct pool_arena *arena = pool_table_get(&pool->root, blocks[done].start);
         struct pool_shard *shard = arena->shard;
         pthread_mutex_lock(&shard->lock);
         while (arena && arena->shard == shard) {
             put_locked(shard, pool_span_at(arena, blocks[done].start)->class_index, &blocks[done], 1);
             done++;
-            arena = done < count ? pool_table_get(pool->root, blocks[done].start) : NULL;
+            arena = done < count ? pool_table_get(&pool->root, blocks[done].start) : NULL;
         }
         pthread_mutex_unlock(&shard->lock);
     }

@@ -112,7 +112,7 @@ static size_t live_words_in(const struct pool_arena *arena)
 static void walk_small(struct walk *walk, struct pool_arena *arena)
 {
     const struct pool_geometry *geometry = &walk->pool->geometry;
-    expect(walk, pool_table_find(walk->pool->root, (void *)pool_arena_base(arena)) == arena);
+    expect(walk, pool_table_find(&walk->pool->root, (void *)pool_arena_base(arena)) == arena);
     pool_bits_clear_range(arena->seen_bits, 0, arena->word_count);
     size_t dirty_bytes = pool_bits_count(arena->dirty, 0, POOL_CHUNK_BYTES >> geometry->page_shift)
                          << geometry->page_shift;
@@ -162,7 +162,7 @@ static void walk_big_free(struct walk *walk, struct pool_shard *shard)
 static void walk_cached(struct walk *walk, const struct pool_shard *shard, struct pool_block block,
                         bool is_home)
 {
-    struct pool_arena *arena = pool_table_find(walk->pool->root, block.start);
+    struct pool_arena *arena = pool_table_find(&walk->pool->root, block.start);
     expect(walk, arena && arena->kind == POOL_ARENA_SMALL);
     if (!walk->is_ok)
         return;

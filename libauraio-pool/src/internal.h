@@ -59,10 +59,10 @@ struct pool_shard {
     struct pool_arena_list spare_records[POOL_ARENA_KINDS]; /* guarded by the map lock */
 };
 
+/* Lies between guard pages, as all that the pool must be able to rely on. */
 struct pool {
     /* Read by every call; fixed once created. */
     uint64_t id; /* never used twice in a process: a stale id can't match */
-    struct pool_root *root;
     struct pool_geometry geometry;
     bool is_watched; /* by any of what watch.h is about */
     bool fills_free;
@@ -90,6 +90,7 @@ struct pool {
     _Atomic uint64_t live_buffers;
 
     struct pool_shard shards[POOL_SHARDS_MAX];
+    struct pool_root root;
 };
 
 /* The state word of the block at an address. */

@@ -2,7 +2,6 @@
  * The life of a pool, and what it tells about itself; the paths a buffer takes are in buffer.c.
  */
 #include <errno.h>
-#include <stdlib.h>
 
 #include "cache.h"
 #include "depot.h"
@@ -66,14 +65,12 @@ int pool_create(const struct pool_options *options, pool_t **ret_pool)
 {
     if (!options || !ret_pool || !options_are_valid(options))
         return -EINVAL;
-    struct pool *pool = aligned_alloc(_Alignof(struct pool), sizeof(*pool));
+    struct pool *pool = pool_os_map_guarded(sizeof(*pool));
     if (!pool)
         return -ENOMEM;
-    *pool = (struct pool){
-        .geometry = geometry_for(options->alignment),
-        .options = *options,
-        .max_cached_bytes = options->max_cached_bytes ? options->max_cached_bytes : default_cached_bytes(),
-    };
+    pool->geometry = geometry_for(options->alignment);
+    pool->options = *options;
+    pool->max_cached_bytes = options->max_cached_bytes ? options->max_cached_bytes : default_cached_bytes();
     pool_watch_start(pool);
     pool_trim_start(pool);
     pool->thread_max_bytes = pool->max_cached_bytes / POOL_THREAD_SHARE;
@@ -85,19 +82,13 @@ int pool_create(const struct pool_options *options, pool_t **ret_pool)
     for (int i = 0; i < pool->shard_count; i++)
         shard_init(pool, i);
 
-    int r = pool_table_create(&pool->root);
-    if (r < 0)
-        goto fail;
-    r = pool_registry_enter(pool);
-    if (r < 0)
-        goto fail;
+    int r = pool_registry_enter(pool);
+    if (r < 0) {
+        pool_os_unmap_guarded(pool, sizeof(*pool));
+        return r;
+    }
     *ret_pool = pool;
     return 0;
-
-fail:
-    pool_table_destroy(pool->root);
-    free(pool);
-    return r;
 }
 
 void pool_destroy(pool_t *pool)
@@ -106,13 +97,13 @@ void pool_destroy(pool_t *pool)
         return;
     pool_registry_leave(pool);
     pool_arena_destroy_all(pool);
-    pool_table_destroy(pool->root);
+    pool_table_release(&pool->root);
     for (int i = 0; i < pool->shard_count; i++) {
         pool_depot_release_stacks(&pool->shards[i]);
         pthread_mutex_destroy(&pool->shards[i].lock);
     }
     pthread_mutex_destroy(&pool->map_lock);
-    free(pool);
+    pool_os_unmap_guarded(pool, sizeof(*pool));
 }
 
 struct stats_sum {
@@ -170,7 +161,7 @@ bool pool_find_arena(pool_t *pool, const void *ptr, size_t len_bytes, void **ret
 {
     if (!pool || !ret_base || !ret_len || !ret_index || len_bytes == 0)
         return false;
-    const struct pool_arena *arena = pool_table_find(pool->root, ptr);
+    const struct pool_arena *arena = pool_table_find(&pool->root, ptr);
     if (!arena)
         return false;
     uintptr_t base = pool_arena_base(arena);

@@ -9,26 +9,14 @@
 
 #include "os.h"
 
-int pool_table_create(struct pool_root **ret_root)
+void pool_table_release(struct pool_root *root)
 {
-    struct pool_root *root = pool_os_map_guarded(sizeof(*root));
-    if (!root)
-        return -ENOMEM;
-    *ret_root = root;
-    return 0;
-}
-
-void pool_table_destroy(struct pool_root *root)
-{
-    if (!root)
-        return;
     struct pool_leaf *leaf = root->first;
     while (leaf) {
         struct pool_leaf *next = leaf->next;
         pool_os_unmap_guarded(leaf, sizeof(*leaf));
         leaf = next;
     }
-    pool_os_unmap_guarded(root, sizeof(*root));
 }
 
 static struct pool_leaf *leaf_of(const struct pool_root *root, uint64_t chunk)

@@ -52,9 +52,8 @@ static inline struct pool_arena *pool_table_get(const struct pool_root *root, co
     return atomic_load_explicit(&leaf->arenas[chunk % POOL_LEVEL_SIZE], memory_order_acquire);
 }
 
-/* 0 or -ENOMEM. */
-int pool_table_create(struct pool_root **ret_root);
-void pool_table_destroy(struct pool_root *root);
+/* Frees what hangs from a root, which begins as zeroes. */
+void pool_table_release(struct pool_root *root);
 
 /* Enters an arena for all chunks of [base, base + size_bytes); 0, or -ENOMEM with nothing entered.
  */

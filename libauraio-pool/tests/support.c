@@ -85,7 +85,7 @@ void support_run_on_thread(void *(*run)(void *), void *arg)
 }
 
 int support_calls[SUPPORT_CALLS];
-int support_countdown[SUPPORT_CALLS] = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
+int support_countdown[SUPPORT_CALLS] = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
 int64_t support_clock_ms;
 int support_fail_after = -1;
 bool support_fail_for_good;
@@ -211,14 +211,6 @@ void *__wrap_realloc(void *memory, size_t size)
     if (support_must_fail(SUPPORT_REALLOC))
         return NULL;
     return memory ? __real_realloc(memory, size) : count_block(__real_realloc(memory, size));
-}
-
-void *__real_aligned_alloc(size_t alignment, size_t size);
-void *__wrap_aligned_alloc(size_t alignment, size_t size);
-void *__wrap_aligned_alloc(size_t alignment, size_t size)
-{
-    return support_must_fail(SUPPORT_ALIGNED_ALLOC) ? NULL
-                                                    : count_block(__real_aligned_alloc(alignment, size));
 }
 
 void __real_free(void *memory);

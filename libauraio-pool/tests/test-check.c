@@ -28,7 +28,7 @@ static struct sound make_sound(void)
     sound.live = support_alloc(sound.pool, 5000);
     freed = support_alloc(sound.pool, 5000);
     cr_assert_eq(pool_free(sound.pool, freed, 5000), 0);
-    sound.arena = pool_table_find(sound.pool->root, sound.live);
+    sound.arena = pool_table_find(&sound.pool->root, sound.live);
     sound.cache = pool_cache_here(sound.pool);
     sound.bin = &sound.cache->bins[pool_class_of(8192)];
     cr_assert_gt(sound.bin->count, 0);

@@ -32,7 +32,7 @@ Test(pool_create, refuses_null_arguments)
 Test(pool_create, fails_cleanly_without_memory)
 {
     struct pool_options options = support_options(4096);
-    static const enum support_call calls[] = {SUPPORT_ALIGNED_ALLOC, SUPPORT_MMAP, SUPPORT_MPROTECT};
+    static const enum support_call calls[] = {SUPPORT_MMAP, SUPPORT_MPROTECT};
     for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
         size_t before_bytes = support_address_space_bytes();
         support_countdown[calls[i]] = 0;
