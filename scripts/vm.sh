@@ -6,7 +6,8 @@
 # for timing.
 #
 # The machine's only file system is an archive in memory, made of the programs to run and the libraries they
-# need, at the paths they have here. tests/vm/init.c runs them and switches the machine off.
+# need, at the paths they have here, where programs look for libraries of the tree. tests/vm/init.c runs them and
+# switches the machine off.
 
 vm_nodes=2
 vm_cpus=4
@@ -40,10 +41,10 @@ pack_machine() {
     mkdir -p "$root/bin"
     cp build-debug/tests/vm/vm-init "$root/init"
     cp /bin/sh "$root/bin/sh"
-    printf '%s\n' "$@" >"$root/tests"
+    printf '%s\n' "$PWD" "$@" >"$root/tests"
     for command in "$@"; do
         for word in $command; do
-            [[ ! -f $word ]] || files+=("$word")
+            [[ ! -f $word ]] || files+=("$(realpath "$word")")
         done
     done
     cp --parents --dereference "${files[@]}" "$root"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The first and only process that `./dev vm` starts in its virtual machine: runs the commands listed in
- * /tests, one a line, each by a shell and within TEST_SECONDS, says what became of each, and switches the
- * machine off.
+ * The first process in the virtual machine of `./dev vm`. The file /tests names a directory in its first line
+ * and in each other a command, which a shell runs there within TEST_SECONDS. Says what became of each, and
+ * switches the machine off.
  *
  * The last line it prints begins with VM_RESULT: without it nothing that ran counts. A command that ends with
  * status 77 was skipped, as Meson has it.
@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,17 +81,22 @@ static void run_and_count(const char *command, struct tally *tally)
     }
 }
 
+static bool next_line(FILE *file, char *line)
+{
+    if (!fgets(line, LINE_BYTES, file))
+        return false;
+    line[strcspn(line, "\n")] = '\0';
+    return true;
+}
+
 static void run_all(struct tally *tally)
 {
     static char line[LINE_BYTES];
     FILE *tests = fopen("/tests", "re");
-    if (!tests)
+    if (!tests || !next_line(tests, line) || chdir(line) < 0)
         return;
-    while (fgets(line, sizeof(line), tests)) {
-        line[strcspn(line, "\n")] = '\0';
-        if (line[0] != '\0')
-            run_and_count(line, tally);
-    }
+    while (next_line(tests, line))
+        run_and_count(line, tally);
     fclose(tests);
 }
 
@@ -102,7 +108,7 @@ int main(void)
     setvbuf(stdout, NULL, _IOLBF, 0);
     mount_at("proc", "/proc");
     mount_at("sysfs", "/sys");
-    mount_at("tmpfs", "/tmp");
+    (void)mkdir("/tmp", 01777);
     mount_at("tmpfs", "/dev/shm");
     (void)mkdir("/var", 0755);
     (void)symlink("/tmp", "/var/tmp");
