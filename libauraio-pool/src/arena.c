@@ -188,20 +188,21 @@ void pool_arena_destroy_all(struct pool *pool)
     pool->records = NULL;
 }
 
-void pool_arena_purge(struct pool_arena *arena, struct pool_kept *kept)
+bool pool_arena_purge(struct pool_arena *arena, struct pool_kept *kept)
 {
     assert(arena->kind == POOL_ARENA_SMALL);
-    if (arena->is_pinned)
-        return;
     unsigned page_shift = arena->shard->pool->geometry.page_shift;
     size_t page_count = POOL_CHUNK_BYTES >> page_shift;
     size_t from = pool_bits_next(arena->dirty, 0, page_count);
+    if (arena->is_pinned || from == page_count)
+        return false;
     while (from < page_count) {
         size_t end = pool_bits_next_clear(arena->dirty, from, page_count);
         pool_os_purge((void *)(pool_arena_base(arena) + (from << page_shift)), (end - from) << page_shift);
         kept->page_bytes -= (ptrdiff_t)(pool_bits_clear_range(arena->dirty, from, end) << page_shift);
         from = pool_bits_next(arena->dirty, end, page_count);
     }
+    return true;
 }
 
 void pool_arena_forget_dirty(struct pool_arena *arena, struct pool_kept *kept)

@@ -18,6 +18,9 @@
 
 #define POOL_TRIM_SLACK_SHARE 4
 
+/* So many arenas are purged before the lock is let go for a moment: about a millisecond's work. */
+#define POOL_PURGE_ARENAS 8
+
 /* What could be given back at once. */
 static size_t loose_bytes_of(const struct pool *pool)
 {
@@ -59,14 +62,25 @@ static void release_bigs(struct pool *pool, uint64_t before_epoch, size_t target
             continue;
 }
 
-/* With the lock held. */
-static void purge_pages(struct pool_shard *shard)
+/* Purges up to POOL_PURGE_ARENAS that need it; answers how many did. */
+static int purge_some(struct pool_shard *shard)
 {
     struct pool_kept kept = {0};
     struct pool_arena *arena;
-    for (arena = LIST_FIRST(&shard->arenas); arena; arena = LIST_NEXT(arena, link))
-        pool_arena_purge(arena, &kept);
+    int purged = 0;
+    pthread_mutex_lock(&shard->lock);
+    for (arena = LIST_FIRST(&shard->arenas); arena && purged < POOL_PURGE_ARENAS;
+         arena = LIST_NEXT(arena, link))
+        purged += pool_arena_purge(arena, &kept);
     pool_shard_keep(shard, &kept);
+    pthread_mutex_unlock(&shard->lock);
+    return purged;
+}
+
+static void purge_pages(struct pool_shard *shard)
+{
+    while (purge_some(shard) == POOL_PURGE_ARENAS)
+        continue;
 }
 
 static void release_stale_blocks(struct pool_shard *shard)
@@ -74,8 +88,8 @@ static void release_stale_blocks(struct pool_shard *shard)
     pthread_mutex_lock(&shard->lock);
     for (unsigned i = 0; i < POOL_SMALL_CLASS_COUNT; i++)
         pool_central_send_home(shard, i, pool_depot_begin_epoch(shard, i));
-    purge_pages(shard);
     pthread_mutex_unlock(&shard->lock);
+    purge_pages(shard);
 }
 
 /* Begins an epoch: what was stale in the last is released until the target is met. */
@@ -92,8 +106,8 @@ static void release_half_of_depots(struct pool_shard *shard)
     pthread_mutex_lock(&shard->lock);
     for (unsigned i = 0; i < POOL_SMALL_CLASS_COUNT; i++)
         pool_central_send_home(shard, i, (shard->depots[i].count + 1) / 2);
-    purge_pages(shard);
     pthread_mutex_unlock(&shard->lock);
+    purge_pages(shard);
 }
 
 static void release_depots(struct pool *pool, size_t target_bytes)
@@ -190,8 +204,8 @@ static void trim_shard(struct pool_shard *shard)
     pool_depot_release_stacks(shard);
     release_free_spans(shard);
     collect_empty_arenas(shard, &empty);
-    purge_pages(shard);
     pthread_mutex_unlock(&shard->lock);
+    purge_pages(shard);
     struct pool_arena *arena;
     while ((arena = LIST_FIRST(&empty))) {
         LIST_REMOVE(arena, link);
