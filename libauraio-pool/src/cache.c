@@ -14,7 +14,7 @@
  * Twice the batches of 64 that I/O loops like, so that what such a loop does not need in one round
  * does not push out what it needs in the next. */
 #define POOL_BIN_MAX_BLOCKS 128u
-#define POOL_BIN_MAX_BYTES ((size_t)8 << 20)
+#define POOL_BIN_MAX_BYTES ((size_t)16 << 20)
 
 /* A bin's first limit: this many blocks, or what fits in POOL_BIN_FIRST_BYTES, at least one. */
 #define POOL_BIN_FIRST_BLOCKS 4u

@@ -52,16 +52,20 @@ static size_t page_multiple(size_t size_bytes)
     return (size_bytes + page - 1) & ~(page - 1);
 }
 
+/* Records begin this far into a page. Buffers begin where pages do, and the first lines of all of them
+ * compete for the same few places in the processor's first-level cache: no record should be there. */
+#define POOL_OS_RECORD_OFFSET ((size_t)1024 + 64)
+
 void *pool_os_map_guarded(size_t size_bytes)
 {
     size_t page = pool_os_page_bytes();
-    size_t inner = page_multiple(size_bytes);
+    size_t inner = page_multiple(POOL_OS_RECORD_OFFSET + size_bytes);
     void *memory = reserve(inner + 2 * page);
     if (!memory)
         return NULL;
     uintptr_t start = (uintptr_t)memory + page;
     if (mprotect((void *)start, inner, PROT_READ | PROT_WRITE) == 0)
-        return (void *)start;
+        return (void *)(start + POOL_OS_RECORD_OFFSET);
     unmap(start - page, inner + 2 * page);
     return NULL;
 }
@@ -74,7 +78,8 @@ void pool_os_unmap(void *memory, size_t size_bytes)
 void pool_os_unmap_guarded(void *memory, size_t size_bytes)
 {
     size_t page = pool_os_page_bytes();
-    unmap((uintptr_t)memory - page, page_multiple(size_bytes) + 2 * page);
+    unmap((uintptr_t)memory - POOL_OS_RECORD_OFFSET - page,
+          page_multiple(POOL_OS_RECORD_OFFSET + size_bytes) + 2 * page);
 }
 
 void pool_os_purge(void *memory, size_t size_bytes)

@@ -18,7 +18,7 @@
 #define POOL_DEFAULT_CACHED_MOST_BYTES ((size_t)1 << 30)
 
 /* What one thread's cache may hold: at most this, and at most this share of the bound. */
-#define POOL_THREAD_MAX_BYTES ((size_t)16 << 20)
+#define POOL_THREAD_MAX_BYTES ((size_t)32 << 20)
 #define POOL_THREAD_SHARE 8
 
 static bool options_are_valid(const struct pool_options *options)

@@ -30,7 +30,7 @@ static int system_calls(void)
 }
 
 /* Most of what one thread's cache may hold. */
-static const size_t cache_bytes = 16 * MIB;
+static const size_t cache_bytes = 32 * MIB;
 
 Test(epoch, what_nobody_needs_for_two_is_given_back)
 {
