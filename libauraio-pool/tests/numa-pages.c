@@ -15,12 +15,21 @@
 
 #include <auraio-pool/pool.h>
 
-enum { COUNT = 40, SKIPPED = 77, PAGES_MAX = 1024 };
+enum { COUNT_MAX = 40, SKIPPED = 77, PAGES_MAX = 1024 };
 
 static const size_t sizes_bytes[] = {4096, 65536, 1048576, 4194304};
 
+/* Placement is a preference: a node that is nearly full passes on what it is asked for, huge pages first. */
+#define HELD_BYTES ((size_t)32 << 20)
+
 static pool_t *pool;
 static int failures;
+
+static int count_of(size_t size_bytes)
+{
+    size_t count = HELD_BYTES / size_bytes;
+    return count < COUNT_MAX ? (int)count : COUNT_MAX;
+}
 
 static void fail(const char *what, int node, size_t size_bytes)
 {
@@ -59,7 +68,7 @@ static void check_policy(void *buffer, size_t size_bytes, int node)
 
 static void take_all(void **buffers, size_t size_bytes, int node)
 {
-    for (int i = 0; i < COUNT; i++) {
+    for (int i = 0; i < count_of(size_bytes); i++) {
         if (pool_alloc(pool, size_bytes, &buffers[i]) < 0) {
             fail("no memory", node, size_bytes);
             exit(1);
@@ -70,7 +79,7 @@ static void take_all(void **buffers, size_t size_bytes, int node)
 
 static void give_all(void **buffers, size_t size_bytes, int node)
 {
-    for (int i = 0; i < COUNT; i++)
+    for (int i = 0; i < count_of(size_bytes); i++)
         if (pool_free(pool, buffers[i], size_bytes) < 0)
             fail("a correct free was refused", node, size_bytes);
 }
@@ -78,9 +87,9 @@ static void give_all(void **buffers, size_t size_bytes, int node)
 /* The buffers of a thread lie on its node. */
 static void check_local(int node, size_t size_bytes)
 {
-    void *buffers[COUNT];
+    void *buffers[COUNT_MAX];
     take_all(buffers, size_bytes, node);
-    for (int i = 0; i < COUNT; i++) {
+    for (int i = 0; i < count_of(size_bytes); i++) {
         check_pages(buffers[i], size_bytes, node, "a page is on another node");
         check_policy(buffers[i], size_bytes, node);
     }
@@ -90,7 +99,7 @@ static void check_local(int node, size_t size_bytes)
 struct visit {
     int node;
     size_t size_bytes;
-    void *buffers[COUNT];
+    void *buffers[COUNT_MAX];
 };
 
 static void *touch_elsewhere(void *arg)
@@ -98,7 +107,7 @@ static void *touch_elsewhere(void *arg)
     struct visit *visit = arg;
     if (numa_run_on_node(visit->node) < 0)
         fail("cannot run there", visit->node, visit->size_bytes);
-    for (int i = 0; i < COUNT; i++)
+    for (int i = 0; i < count_of(visit->size_bytes); i++)
         memset(visit->buffers[i], 2, visit->size_bytes);
     give_all(visit->buffers, visit->size_bytes, visit->node);
     return NULL;
@@ -110,7 +119,7 @@ static void check_remote(int node, int other, size_t size_bytes)
     struct visit visit = {.node = other, .size_bytes = size_bytes};
     pthread_t thread;
     pool_trim(pool);
-    for (int i = 0; i < COUNT; i++)
+    for (int i = 0; i < count_of(size_bytes); i++)
         if (pool_alloc(pool, size_bytes, &visit.buffers[i]) < 0)
             exit(1);
     if (pthread_create(&thread, NULL, touch_elsewhere, &visit) != 0 || pthread_join(thread, NULL) != 0)
