@@ -131,7 +131,7 @@ int main(void)
 {
     int nodes = numa_available() < 0 ? 1 : numa_max_node() + 1;
     if (nodes < 2) {
-        fprintf(stderr, "numa-pages: skipped, this machine has one NUMA node\n");
+        fprintf(stderr, "skipped: this machine has one NUMA node; ./dev vm makes one with several\n");
         return SKIPPED;
     }
     if (pool_create(&(struct pool_options){.alignment = 4096}, &pool) < 0)
