@@ -162,6 +162,7 @@ uint64_t ring_group_identity(const struct ring_group *group)
 void ring_group_shut_down(struct ring_group *group)
 {
     atomic_store(&group->shut_down, true);
+    ring_group_wake(group); /* who sleeps for work has none to come */
 }
 
 /* Stop what may wait for ever; with @meta also opens, which may wait for the other end of a FIFO. */

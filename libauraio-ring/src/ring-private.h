@@ -163,8 +163,9 @@ struct ring_group {
     _Atomic uint64_t active_words; /* words of active that may have a bit set */
     _Atomic uint64_t driver;       /* id of the thread that last drove completions */
     _Atomic int sleepers;          /* threads blocked, or about to, in ring_group_wait() */
-    _Atomic uint64_t wake_count;
-    _Atomic int visitors; /* THREAD_LOCAL: threads that walk the bitmap of shared rings */
+    _Atomic uint64_t wake_count;   /* of sleepers, by whatever changed */
+    _Atomic uint64_t asked_count;  /* of those, by ring_group_wake() */
+    _Atomic int visitors;          /* THREAD_LOCAL: threads that walk the bitmap of shared rings */
     _Atomic bool poll_fd_used;
     _Atomic bool shut_down;
     _Atomic uint32_t next_ring; /* round robin */

@@ -67,6 +67,7 @@ void group_wake_sleepers(struct ring_group *group)
 
 void ring_group_wake(struct ring_group *group)
 {
+    atomic_fetch_add(&group->asked_count, 1);
     group_wake_sleepers(group);
 }
 
@@ -322,12 +323,20 @@ static int sleep_as_planned(struct sleep_plan *plan, int64_t timeout_ns, bool id
     return sleep_on_fds(plan, timeout_ns, wakes);
 }
 
+/* Whether somebody asked since then that sleepers for work look around. Other wake-ups are the rings' own. */
+static bool was_asked(struct ring_group *group, const uint64_t *idle_since)
+{
+    return idle_since && atomic_load(&group->asked_count) != *idle_since;
+}
+
 /* Sleep until something may have changed. @only: the one ring there is to reap, or NULL. */
 static int group_sleep(struct ring_group *group, struct ring *only, int64_t timeout_ns,
                        const uint64_t *idle_since)
 {
     struct sleep_plan plan = {.group = group};
-    uint64_t wakes = idle_since ? *idle_since : atomic_load(&group->wake_count);
+    uint64_t wakes = atomic_load(&group->wake_count);
+    if (was_asked(group, idle_since)) /* after the look at wake_count, which is raised after asked_count */
+        return 0;
     if (only && only->local && ring_pending(only) > 0) { /* its owner's bell wakes a local ring */
         (void)plan_ring(only, &plan);
         return sleep_as_planned(&plan, timeout_ns, idle_since != NULL, wakes);
@@ -346,7 +355,7 @@ static int group_sleep(struct ring_group *group, struct ring *only, int64_t time
 
 uint64_t ring_group_wakes(const struct ring_group *group)
 {
-    return atomic_load(&group->wake_count);
+    return atomic_load(&group->asked_count);
 }
 
 int ring_group_wait(struct ring_group *group, int64_t timeout_ns, const uint64_t *idle_since)
@@ -359,7 +368,7 @@ int ring_group_wait(struct ring_group *group, int64_t timeout_ns, const uint64_t
     for (int rc = 0; ran == 0;) {
         struct ring *only = group_only_ring(group, thread);
         ran = only ? ring_reap(only) : group_reap(group);
-        if (ran > 0 || rc < 0 || (idle_since && atomic_load(&group->wake_count) != *idle_since))
+        if (ran > 0 || rc < 0 || was_asked(group, idle_since))
             break;
         if (timeout_ns > 0)
             left_ns = until_ns - system_now_ns();

@@ -101,6 +101,23 @@ Test(wake, wait_sees_an_operation_submitted_while_it_slept)
     check_is(outcome.result, 1);
 }
 
+/* A submission wakes sleepers on the library's own account, many times before it completes: that is no end of
+ * the wait. */
+Test(wake, wait_does_not_end_for_what_the_library_wakes_by_itself)
+{
+    for (int i = 0; i < 200; i++) {
+        struct sleeper sleeper = {.engine = engine};
+        outcome = (struct outcome){0};
+        pthread_t thread = start_sleeper(&sleeper);
+        check_accepted(
+            auraio_read(engine, channel.read_fd, auraio_buf(&byte), 1, -1, outcome_record, &outcome));
+        check_that(await_thread_asleep(atomic_load(&sleeper.tid), PATIENCE_MS));
+        fd_write_all(channel.write_fd, "x", 1);
+        check_is(pthread_join(thread, NULL), 0);
+        check_is(sleeper.completed, 1);
+    }
+}
+
 Test(wake, wait_ends_when_its_time_has_passed)
 {
     check_is(auraio_wait_wake(engine, 1, auraio_wake_count(engine)), 0);

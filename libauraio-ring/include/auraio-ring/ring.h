@@ -205,7 +205,7 @@ int ring_group_flush(struct ring_group *group);
 /* Run the callbacks of what has completed, without blocking. Returns how many. */
 int ring_group_poll(struct ring_group *group);
 
-/* How often sleepers were woken so far: a token for ring_group_wait(). */
+/* How often ring_group_wake() was called so far: a token for ring_group_wait(). */
 uint64_t ring_group_wakes(const struct ring_group *group);
 
 /*
