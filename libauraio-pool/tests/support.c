@@ -250,3 +250,20 @@ int __wrap_pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*ch
 {
     return support_must_fail(SUPPORT_ATFORK) ? ENOMEM : __real_pthread_atfork(prepare, parent, child);
 }
+
+void support_alloc_then_free(pool_t *pool, size_t size, int count)
+{
+    enum { HELD_MAX = 300 };
+    void *ptrs[HELD_MAX];
+    cr_assert_leq(count, HELD_MAX);
+    for (int i = 0; i < count; i++)
+        ptrs[i] = support_alloc(pool, size);
+    for (int i = 0; i < count; i++)
+        cr_assert_eq(pool_free(pool, ptrs[i], size), 0);
+}
+
+int support_memory_calls(void)
+{
+    return support_calls[SUPPORT_MMAP] + support_calls[SUPPORT_MPROTECT] + support_calls[SUPPORT_MUNMAP] +
+           support_calls[SUPPORT_MADVISE];
+}

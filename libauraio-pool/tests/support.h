@@ -54,6 +54,9 @@ size_t support_address_space_bytes(void);
 /* Runs a function on a thread and waits for its end. */
 void support_run_on_thread(void *(*run)(void *), void *arg);
 
+/* Take so many buffers of a size, then give them back in that order. */
+void support_alloc_then_free(pool_t *pool, size_t size, int count);
+
 /* System calls and C library functions of the pool, through the linker's --wrap: how often each was
  * called, and which fail. A call fails when its countdown has run out; negative: never. */
 enum support_call {
@@ -72,6 +75,9 @@ enum support_call {
 };
 extern int support_calls[SUPPORT_CALLS];
 extern int support_countdown[SUPPORT_CALLS];
+
+/* Of these, the calls that change the address space: mmap, mprotect, munmap, madvise. */
+int support_memory_calls(void);
 
 /* Fails the call, whichever it is, once so many others of all kinds have been made; negative: none. For good:
  * those after it too. */

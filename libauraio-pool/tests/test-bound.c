@@ -8,33 +8,18 @@
 
 #include "support.h"
 
-static int system_calls(void)
-{
-    return support_calls[SUPPORT_MMAP] + support_calls[SUPPORT_MPROTECT] + support_calls[SUPPORT_MUNMAP] +
-           support_calls[SUPPORT_MADVISE];
-}
-
 enum { HELD = 200 };
-
-static void alloc_then_free(pool_t *pool, size_t size, int count)
-{
-    static void *ptrs[HELD];
-    for (int i = 0; i < count; i++)
-        ptrs[i] = support_alloc(pool, size);
-    for (int i = 0; i < count; i++)
-        cr_assert_eq(pool_free(pool, ptrs[i], size), 0);
-}
 
 Test(bound, the_steady_state_makes_no_system_call_at_any_size)
 {
     static const size_t sizes[] = {512, 4096, 5000, 65536, 1048576, 1310720, 67108864, 500000000};
     pool_t *pool = support_pool_bounded(512, 2 * GIB);
     for (int round = 0; round < 50; round++) {
-        int before = system_calls();
+        int before = support_memory_calls();
         for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
-            alloc_then_free(pool, sizes[i], sizes[i] > MIB ? 2 : 100);
+            support_alloc_then_free(pool, sizes[i], sizes[i] > MIB ? 2 : 100);
         if (round > 0)
-            cr_assert_eq(system_calls(), before, "round %d", round);
+            cr_assert_eq(support_memory_calls(), before, "round %d", round);
     }
     pool_destroy(pool);
 }
@@ -46,7 +31,7 @@ Test(bound, a_bound_smaller_than_the_working_set_is_kept)
     for (size_t i = 0; i < 5; i++) {
         pool_t *pool = support_pool_bounded(4096, bounds[i]);
         for (size_t j = 0; j < 7; j++) {
-            alloc_then_free(pool, sizes[j], sizes[j] > MIB ? 8 : HELD);
+            support_alloc_then_free(pool, sizes[j], sizes[j] > MIB ? 8 : HELD);
             cr_assert_leq(support_stats(pool).cached_bytes, bounds[i], "size %zu", sizes[j]);
             cr_assert(pool_check(pool));
         }
@@ -79,26 +64,26 @@ Test(bound, holds_although_free_and_live_buffers_alternate)
 Test(bound, a_stale_large_buffer_makes_room_for_the_one_in_use)
 {
     pool_t *pool = support_pool_bounded(4096, 100 * MIB);
-    alloc_then_free(pool, 80 * MIB, 1);
-    alloc_then_free(pool, 40 * MIB, 1);
-    alloc_then_free(pool, 40 * MIB, 1);
-    int before = system_calls();
+    support_alloc_then_free(pool, 80 * MIB, 1);
+    support_alloc_then_free(pool, 40 * MIB, 1);
+    support_alloc_then_free(pool, 40 * MIB, 1);
+    int before = support_memory_calls();
     for (int i = 0; i < 100; i++)
-        alloc_then_free(pool, 40 * MIB, 1);
-    cr_assert_eq(system_calls(), before);
+        support_alloc_then_free(pool, 40 * MIB, 1);
+    cr_assert_eq(support_memory_calls(), before);
     pool_destroy(pool);
 }
 
 Test(bound, a_stale_large_buffer_makes_room_for_small_ones_in_use)
 {
     pool_t *pool = support_pool_bounded(4096, 100 * MIB);
-    alloc_then_free(pool, 60 * MIB, 1);
+    support_alloc_then_free(pool, 60 * MIB, 1);
     for (int i = 0; i < 3; i++)
-        alloc_then_free(pool, MIB, 60);
-    int before = system_calls();
+        support_alloc_then_free(pool, MIB, 60);
+    int before = support_memory_calls();
     for (int i = 0; i < 20; i++)
-        alloc_then_free(pool, MIB, 60);
-    cr_assert_eq(system_calls(), before);
+        support_alloc_then_free(pool, MIB, 60);
+    cr_assert_eq(support_memory_calls(), before);
     pool_destroy(pool);
 }
 
@@ -107,7 +92,7 @@ Test(bound, changing_sizes_do_not_starve_each_other_of_the_threads_cache)
     pool_t *pool = support_pool_bounded(4096, 64 * MIB);
     for (int round = 0; round < 4; round++)
         for (size_t size = 4096; size <= MIB; size += 12288)
-            alloc_then_free(pool, size, 20);
+            support_alloc_then_free(pool, size, 20);
     cr_assert_leq(support_stats(pool).cached_bytes, 64 * MIB);
     cr_assert(pool_check(pool));
     pool_destroy(pool);
@@ -117,7 +102,7 @@ Test(bound, the_default_is_an_eighth_of_memory_within_limits)
 {
     pool_t *pool = support_pool(4096);
     for (int i = 0; i < 3; i++)
-        alloc_then_free(pool, 512 * MIB, 4);
+        support_alloc_then_free(pool, 512 * MIB, 4);
     size_t cached_bytes = support_stats(pool).cached_bytes;
     cr_assert_leq(cached_bytes, GIB);
     pool_destroy(pool);
@@ -126,10 +111,10 @@ Test(bound, the_default_is_an_eighth_of_memory_within_limits)
 Test(trim, gives_everything_back_when_nothing_is_live)
 {
     pool_t *pool = support_pool(512);
-    alloc_then_free(pool, 512, 100);
-    alloc_then_free(pool, 4096, 100);
-    alloc_then_free(pool, 65536, 100);
-    alloc_then_free(pool, 4 * MIB, 10);
+    support_alloc_then_free(pool, 512, 100);
+    support_alloc_then_free(pool, 4096, 100);
+    support_alloc_then_free(pool, 65536, 100);
+    support_alloc_then_free(pool, 4 * MIB, 10);
     cr_assert_gt(support_stats(pool).cached_bytes, 40 * MIB);
     pool_trim(pool);
     cr_assert_eq(support_stats(pool).cached_bytes, 0);
@@ -152,7 +137,7 @@ Test(trim, leaves_live_buffers_alone)
     for (int i = 0; i < 4; i++) {
         ptrs[i] = support_alloc(pool, sizes[i]);
         memset(ptrs[i], i + 1, sizes[i]);
-        alloc_then_free(pool, sizes[i], 20);
+        support_alloc_then_free(pool, sizes[i], 20);
     }
     pool_trim(pool);
     cr_assert(pool_check(pool));
@@ -173,10 +158,10 @@ Test(trim, and_destroying_return_all_address_space)
     size_t before_bytes = 0;
     for (int i = 0; i < 40; i++) {
         pool_t *pool = support_pool(4096);
-        alloc_then_free(pool, 3 * MIB, 10);
-        alloc_then_free(pool, 65536, 100);
+        support_alloc_then_free(pool, 3 * MIB, 10);
+        support_alloc_then_free(pool, 65536, 100);
         pool_trim(pool);
-        alloc_then_free(pool, 65536, 100);
+        support_alloc_then_free(pool, 65536, 100);
         pool_destroy(pool);
         if (i == 0)
             before_bytes = support_address_space_bytes();
@@ -186,9 +171,9 @@ Test(trim, and_destroying_return_all_address_space)
 
 Test(trim, takes_null)
 {
-    int before = system_calls();
+    int before = support_memory_calls();
     pool_trim(NULL);
-    cr_assert_eq(system_calls(), before);
+    cr_assert_eq(support_memory_calls(), before);
 }
 
 Test(exhaustion, an_allocation_fails_cleanly_whichever_system_call_is_refused)
@@ -220,7 +205,7 @@ Test(exhaustion, what_was_kept_is_given_back_before_an_allocation_fails)
     if (SUPPORT_ASAN)
         cr_skip("AddressSanitizer needs more address space than this test allows");
     pool_t *pool = support_pool_bounded(4096, GIB);
-    alloc_then_free(pool, 300 * MIB, 1);
+    support_alloc_then_free(pool, 300 * MIB, 1);
     cr_assert_geq(support_stats(pool).cached_bytes, 300 * MIB);
     struct rlimit limit = {.rlim_cur = 0, .rlim_max = 0};
     size_t mapped_bytes = support_address_space_bytes();
@@ -264,8 +249,8 @@ Test(exhaustion, memory_that_cannot_be_unmapped_is_no_error)
     support_countdown[SUPPORT_MUNMAP] = 0;
     support_countdown[SUPPORT_MADVISE] = 0;
     void *keep = support_alloc(pool, 4096);
-    alloc_then_free(pool, 4096, 100);
-    alloc_then_free(pool, 4 * MIB, 2);
+    support_alloc_then_free(pool, 4096, 100);
+    support_alloc_then_free(pool, 4 * MIB, 2);
     pool_trim(pool);
     cr_assert_eq(support_stats(pool).cached_bytes, 0);
     cr_assert(pool_check(pool));

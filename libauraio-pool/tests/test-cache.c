@@ -10,20 +10,11 @@
 #include "../src/registry.h"
 #include "support.h"
 
-static void alloc_then_free(pool_t *pool, size_t size, int count)
-{
-    void *ptrs[200];
-    for (int i = 0; i < count; i++)
-        ptrs[i] = support_alloc(pool, size);
-    for (int i = 0; i < count; i++)
-        cr_assert_eq(pool_free(pool, ptrs[i], size), 0);
-}
-
 Test(cache, of_one_thread_holds_at_most_an_eighth_of_the_bound)
 {
     pool_t *pool = support_pool_bounded(4096, 32 * MIB);
     for (size_t size = 4096; size <= MIB; size += 12288) {
-        alloc_then_free(pool, size, 100);
+        support_alloc_then_free(pool, size, 100);
         const struct pool_cache *cache = pool_cache_here(pool);
         cr_assert_leq(cache->granted_bytes, 4 * MIB);
         cr_assert_leq(pool_cache_kept_bytes(cache), cache->granted_bytes);
@@ -34,7 +25,7 @@ Test(cache, of_one_thread_holds_at_most_an_eighth_of_the_bound)
 static void *use_much(void *pool)
 {
     for (size_t size = 4096; size <= MIB; size *= 2)
-        alloc_then_free(pool, size, 100);
+        support_alloc_then_free(pool, size, 100);
     return NULL;
 }
 
@@ -55,7 +46,7 @@ static int late_calls;
 static void use_late(void *pool)
 {
     late_calls++;
-    alloc_then_free(pool, 4096, 3);
+    support_alloc_then_free(pool, 4096, 3);
     if (late_calls == 1)
         cr_assert_eq(pthread_setspecific(late_key, pool), 0);
 }
@@ -63,14 +54,14 @@ static void use_late(void *pool)
 static void *use_then_end(void *pool)
 {
     cr_assert_eq(pthread_setspecific(late_key, pool), 0);
-    alloc_then_free(pool, 4096, 3);
+    support_alloc_then_free(pool, 4096, 3);
     return NULL;
 }
 
 Test(cache, a_thread_past_its_end_uses_the_pool_without_one)
 {
     pool_t *pool = support_pool(4096);
-    alloc_then_free(pool, 4096, 1);
+    support_alloc_then_free(pool, 4096, 1);
     cr_assert_eq(pthread_key_create(&late_key, use_late), 0);
     support_run_on_thread(use_then_end, pool);
     cr_assert_eq(late_calls, 2);
@@ -84,11 +75,11 @@ Test(cache, a_thread_past_its_end_uses_the_pool_without_one)
 Test(cache, a_batch_of_64_never_leaves_it)
 {
     pool_t *pool = support_pool(4096);
-    alloc_then_free(pool, 65536, 64);
-    alloc_then_free(pool, 65536, 64);
+    support_alloc_then_free(pool, 65536, 64);
+    support_alloc_then_free(pool, 65536, 64);
     size_t central_bytes = pool->shards[0].page_bytes + pool->shards[0].depot_bytes;
     for (int i = 0; i < 20; i++) {
-        alloc_then_free(pool, 65536, 64);
+        support_alloc_then_free(pool, 65536, 64);
         cr_assert_eq(pool->shards[0].page_bytes + pool->shards[0].depot_bytes, central_bytes);
     }
     pool_destroy(pool);
@@ -110,7 +101,7 @@ Test(central, keeps_one_free_span_of_a_class_and_returns_the_others)
     support_countdown[SUPPORT_REALLOC] = 0;
     pool_t *pool = support_pool(4096);
     unsigned class_index = pool_class_of(4096);
-    alloc_then_free(pool, 4096, 200);
+    support_alloc_then_free(pool, 4096, 200);
     support_countdown[SUPPORT_MALLOC] = -1;
     support_countdown[SUPPORT_REALLOC] = -1;
     cr_assert_eq(count_spans(pool, class_index), 1);
@@ -125,7 +116,7 @@ Test(central, serves_another_class_from_the_slices_a_class_returned)
     support_countdown[SUPPORT_REALLOC] = 0;
     pool_t *pool = support_pool(4096);
     for (size_t size = 4096; size <= MIB; size *= 2)
-        alloc_then_free(pool, size, (int)(3 * MIB / size) < 200 ? (int)(3 * MIB / size) : 200);
+        support_alloc_then_free(pool, size, (int)(3 * MIB / size) < 200 ? (int)(3 * MIB / size) : 200);
     support_countdown[SUPPORT_MALLOC] = -1;
     support_countdown[SUPPORT_REALLOC] = -1;
     const struct pool_arena *arena = LIST_FIRST(&pool->shards[0].arenas);

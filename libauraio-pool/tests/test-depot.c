@@ -123,22 +123,16 @@ struct bystander {
     pthread_barrier_t turn;
 };
 
-static void alloc_then_free(pool_t *pool, size_t size)
-{
-    void *ptr = support_alloc(pool, size);
-    cr_assert_eq(pool_free(pool, ptr, size), 0);
-}
-
 /* Fills its cache, lets the test trim, and goes on. */
 static void *stand_by(void *arg)
 {
     struct bystander *bystander = arg;
     for (size_t size = 4096; size <= MIB; size *= 2)
-        alloc_then_free(bystander->pool, size);
+        support_alloc_then_free(bystander->pool, size, 1);
     pthread_barrier_wait(&bystander->turn);
     pthread_barrier_wait(&bystander->turn);
     for (int i = 0; i < 64; i++)
-        alloc_then_free(bystander->pool, 4096);
+        support_alloc_then_free(bystander->pool, 4096, 1);
     pthread_barrier_wait(&bystander->turn);
     pthread_barrier_wait(&bystander->turn);
     return NULL;

@@ -9,24 +9,9 @@
 
 enum { HELD = 300 };
 
-static void alloc_then_free(pool_t *pool, size_t size, int count)
-{
-    static void *ptrs[HELD];
-    for (int i = 0; i < count; i++)
-        ptrs[i] = support_alloc(pool, size);
-    for (int i = 0; i < count; i++)
-        cr_assert_eq(pool_free(pool, ptrs[i], size), 0);
-}
-
 static void pass_epoch(void)
 {
     support_clock_ms += POOL_EPOCH_MS + 1000; /* the coarse clock may lag by a tick of the kernel */
-}
-
-static int system_calls(void)
-{
-    return support_calls[SUPPORT_MMAP] + support_calls[SUPPORT_MPROTECT] + support_calls[SUPPORT_MUNMAP] +
-           support_calls[SUPPORT_MADVISE];
 }
 
 /* Most of what one thread's cache may hold. */
@@ -35,8 +20,8 @@ static const size_t cache_bytes = 32 * MIB;
 Test(epoch, what_nobody_needs_for_two_is_given_back)
 {
     pool_t *pool = support_pool_bounded(4096, GIB);
-    alloc_then_free(pool, MIB, HELD);
-    alloc_then_free(pool, 16 * MIB, 20);
+    support_alloc_then_free(pool, MIB, HELD);
+    support_alloc_then_free(pool, 16 * MIB, 20);
     cr_assert_gt(support_stats(pool).cached_bytes, 600 * MIB);
     for (int i = 0; i < 2; i++) {
         pass_epoch();
@@ -50,24 +35,24 @@ Test(epoch, what_nobody_needs_for_two_is_given_back)
 Test(epoch, nothing_is_given_back_before_one_has_passed)
 {
     pool_t *pool = support_pool_bounded(4096, GIB);
-    alloc_then_free(pool, MIB, HELD);
-    alloc_then_free(pool, 16 * MIB, 20);
-    int before = system_calls();
+    support_alloc_then_free(pool, MIB, HELD);
+    support_alloc_then_free(pool, 16 * MIB, 20);
+    int before = support_memory_calls();
     for (int i = 0; i < 100; i++)
         pool_tick(pool);
-    cr_assert_eq(system_calls(), before);
+    cr_assert_eq(support_memory_calls(), before);
     pool_destroy(pool);
 }
 
 Test(epoch, allocations_notice_the_time_by_themselves)
 {
     pool_t *pool = support_pool_bounded(4096, GIB);
-    alloc_then_free(pool, MIB, HELD);
+    support_alloc_then_free(pool, MIB, HELD);
     for (int i = 0; i < 2; i++) {
         pass_epoch();
-        alloc_then_free(pool, 4096, 1);
+        support_alloc_then_free(pool, 4096, 1);
         for (int j = 0; j < 64; j++)
-            alloc_then_free(pool, 4096, 1);
+            support_alloc_then_free(pool, 4096, 1);
     }
     cr_assert_leq(support_stats(pool).cached_bytes, cache_bytes);
     pool_destroy(pool);
@@ -78,16 +63,16 @@ Test(epoch, what_is_in_use_stays_and_costs_no_system_call)
     static const size_t sizes[] = {4096, 65536, 1048576, 4194304};
     pool_t *pool = support_pool_bounded(4096, GIB);
     int before = 0;
-    alloc_then_free(pool, MIB, HELD);
+    support_alloc_then_free(pool, MIB, HELD);
     for (int epoch = 0; epoch < 6; epoch++) {
         if (epoch == 3)
-            before = system_calls();
+            before = support_memory_calls();
         pass_epoch();
         for (int i = 0; i < 4; i++)
-            alloc_then_free(pool, sizes[i], 70);
+            support_alloc_then_free(pool, sizes[i], 70);
         pool_tick(pool);
     }
-    cr_assert_eq(system_calls(), before);
+    cr_assert_eq(support_memory_calls(), before);
     cr_assert_gt(support_stats(pool).cached_bytes, 70 * (4 * MIB + MIB));
     cr_assert(pool_check(pool));
     pool_destroy(pool);
@@ -96,9 +81,9 @@ Test(epoch, what_is_in_use_stays_and_costs_no_system_call)
 Test(epoch, of_a_load_that_shrank_the_part_still_used_stays)
 {
     pool_t *pool = support_pool_bounded(4096, GIB);
-    alloc_then_free(pool, MIB, HELD);
+    support_alloc_then_free(pool, MIB, HELD);
     for (int epoch = 0; epoch < 3; epoch++) {
-        alloc_then_free(pool, MIB, 100);
+        support_alloc_then_free(pool, MIB, 100);
         pass_epoch();
         pool_tick(pool);
     }
@@ -110,7 +95,7 @@ Test(epoch, of_a_load_that_shrank_the_part_still_used_stays)
 
 Test(epoch, tick_takes_null)
 {
-    int before = system_calls();
+    int before = support_memory_calls();
     pool_tick(NULL);
-    cr_assert_eq(system_calls(), before);
+    cr_assert_eq(support_memory_calls(), before);
 }

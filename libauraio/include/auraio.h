@@ -562,14 +562,16 @@ AURAIO_API int auraio_wait(auraio_engine_t *engine, int timeout_ms);
 
 /**
  * auraio_wait() for a thread that has more to wait for than operations: it sleeps while nothing is pending,
- * too, and returns when auraio_wake() was called since auraio_wake_count() gave @p wake_count. So no wake is
- * lost: read the count, look at what else there is to do, then wait.
+ * too, and returns when auraio_wake(), auraio_stop() or auraio_shutdown() was called since
+ * auraio_wake_count() gave @p wake_count. So no wake is lost: read the count, look at what else there is to
+ * do, then wait.
  *
  * @return how many operations completed; 0: woken, or timed out; -1: EINVAL, EPERM.
  */
 AURAIO_API int auraio_wait_wake(auraio_engine_t *engine, int timeout_ms, uint64_t wake_count);
 
-/** How often threads were woken so far; 0 for NULL. */
+/** How often auraio_wake(), auraio_stop() and auraio_shutdown() were called so far, about: a token for
+ * auraio_wait_wake(). 0 for NULL. */
 AURAIO_API uint64_t auraio_wake_count(const auraio_engine_t *engine);
 
 /** Make every thread that is in auraio_wait_wake() return. */

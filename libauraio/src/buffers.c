@@ -6,17 +6,10 @@
 
 enum { BUFFERS_MAX = 16384, FILES_MAX = 32768 };
 
-static int check(const auraio_engine_t *engine)
-{
-    const char *reason;
-    int error = engine_refuses(engine, &reason);
-    return error ? error_int(error, reason, 0, 0) : 0;
-}
-
 void *auraio_buffer_alloc(auraio_engine_t *engine, size_t size)
 {
     void *buf;
-    if (check(engine) < 0)
+    if (engine_check(engine) < 0)
         return NULL;
     int rc = pool_alloc(engine->pool, size, &buf);
     if (rc == -EINVAL)
@@ -29,20 +22,20 @@ void *auraio_buffer_alloc(auraio_engine_t *engine, size_t size)
 
 void auraio_buffer_free(auraio_engine_t *engine, void *buf, size_t size)
 {
-    if (buf && check(engine) == 0 && pool_free(engine->pool, buf, size) < 0)
+    if (buf && engine_check(engine) == 0 && pool_free(engine->pool, buf, size) < 0)
         (void)error_int(EINVAL, "not a live buffer of this pool with %lld bytes: see the log",
                         (long long)size, 0);
 }
 
 void auraio_buffer_trim(auraio_engine_t *engine)
 {
-    if (check(engine) == 0)
+    if (engine_check(engine) == 0)
         pool_trim(engine->pool);
 }
 
 int auraio_register_buffers(auraio_engine_t *engine, const struct iovec *iovs, int count)
 {
-    if (check(engine) < 0)
+    if (engine_check(engine) < 0)
         return -1;
     if (!iovs)
         return error_int(EINVAL, "iovs is NULL", 0, 0);
@@ -62,7 +55,7 @@ int auraio_register_buffers(auraio_engine_t *engine, const struct iovec *iovs, i
 
 int auraio_unregister_buffers(auraio_engine_t *engine)
 {
-    if (check(engine) < 0)
+    if (engine_check(engine) < 0)
         return -1;
     int rc = ring_group_unregister_buffers(engine->group);
     engine_unwind(engine);
@@ -71,7 +64,7 @@ int auraio_unregister_buffers(auraio_engine_t *engine)
 
 int auraio_register_files(auraio_engine_t *engine, const int *fds, int count)
 {
-    if (check(engine) < 0)
+    if (engine_check(engine) < 0)
         return -1;
     if (!fds)
         return error_int(EINVAL, "fds is NULL", 0, 0);
@@ -91,7 +84,7 @@ int auraio_register_files(auraio_engine_t *engine, const int *fds, int count)
 
 int auraio_update_file(auraio_engine_t *engine, int index, int fd)
 {
-    if (check(engine) < 0)
+    if (engine_check(engine) < 0)
         return -1;
     if (fd < -1)
         return error_int(EINVAL, "fd is %lld: give a descriptor, or -1 to clear the slot", fd, 0);
@@ -107,5 +100,5 @@ int auraio_update_file(auraio_engine_t *engine, int index, int fd)
 
 int auraio_unregister_files(auraio_engine_t *engine)
 {
-    return check(engine) < 0 ? -1 : ring_group_unregister_files(engine->group);
+    return engine_check(engine) < 0 ? -1 : ring_group_unregister_files(engine->group);
 }

@@ -11,6 +11,7 @@
 #include <auraio-ring/ring.h>
 
 #include <stdatomic.h>
+#include <time.h>
 
 enum { ENGINE_RINGS_MAX = 1024 };
 
@@ -44,6 +45,24 @@ int engine_refuses(const auraio_engine_t *engine, const char **ret_reason);
 static inline bool engine_is_own(const auraio_engine_t *engine)
 {
     return atomic_load_explicit(ring_process_identity, memory_order_relaxed) == engine->identity;
+}
+
+/* Of the calls that return an int: 0, or -1 with errno where the engine cannot be used. */
+static inline int engine_check(const auraio_engine_t *engine)
+{
+    const char *reason;
+    if (__builtin_expect(engine && engine_is_own(engine), 1))
+        return 0;
+    int error = engine_refuses(engine, &reason);
+    return error ? error_int(error, reason, 0, 0) : 0;
+}
+
+/* CLOCK_MONOTONIC. */
+static inline int64_t engine_now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
 /* Whether operations may be submitted. */

@@ -3,23 +3,12 @@
 #include "engine.h"
 
 #include <errno.h>
-#include <time.h>
 
 static const int64_t ns_per_ms = 1000 * 1000;
 
-/* 0, or -1 with errno. */
-static inline int check(const auraio_engine_t *engine)
-{
-    const char *reason;
-    if (__builtin_expect(engine && engine_is_own(engine), 1))
-        return 0;
-    int error = engine_refuses(engine, &reason);
-    return error ? error_int(error, reason, 0, 0) : 0;
-}
-
 int auraio_get_poll_fd(const auraio_engine_t *engine)
 {
-    if (check(engine) < 0)
+    if (engine_check(engine) < 0)
         return -1;
     int fd = ring_group_poll_fd(engine->group);
     return fd < 0 ? error_int(-fd, "no poll descriptor could be made", 0, 0) : fd;
@@ -29,7 +18,7 @@ int auraio_poll(auraio_engine_t *engine)
 {
     if (!engine)
         return 0;
-    if (check(engine) < 0)
+    if (engine_check(engine) < 0)
         return -1;
     int completed = ring_group_poll(engine->group);
     if (completed == 0)
@@ -40,7 +29,7 @@ int auraio_poll(auraio_engine_t *engine)
 
 int auraio_wait(auraio_engine_t *engine, int timeout_ms)
 {
-    if (check(engine) < 0)
+    if (engine_check(engine) < 0)
         return -1;
     int completed = ring_group_wait(engine->group, timeout_ms < 0 ? -1 : timeout_ms * ns_per_ms, NULL);
     if (completed == 0)
@@ -62,18 +51,18 @@ static void run_until_stopped(auraio_engine_t *engine)
 
 uint64_t auraio_wake_count(const auraio_engine_t *engine)
 {
-    return check(engine) < 0 ? 0 : ring_group_wakes(engine->group);
+    return engine_check(engine) < 0 ? 0 : ring_group_wakes(engine->group);
 }
 
 void auraio_wake(auraio_engine_t *engine)
 {
-    if (check(engine) == 0)
+    if (engine_check(engine) == 0)
         ring_group_wake(engine->group);
 }
 
 int auraio_wait_wake(auraio_engine_t *engine, int timeout_ms, uint64_t wake_count)
 {
-    if (check(engine) < 0)
+    if (engine_check(engine) < 0)
         return -1;
     int completed = ring_group_wait(engine->group, timeout_ms < 0 ? -1 : timeout_ms * ns_per_ms, &wake_count);
     engine_unwind(engine);
@@ -82,7 +71,7 @@ int auraio_wait_wake(auraio_engine_t *engine, int timeout_ms, uint64_t wake_coun
 
 void auraio_run(auraio_engine_t *engine)
 {
-    if (check(engine) < 0)
+    if (engine_check(engine) < 0)
         return;
     atomic_fetch_add(&engine->runners, 1);
     run_until_stopped(engine);
@@ -95,7 +84,7 @@ void auraio_run(auraio_engine_t *engine)
 
 void auraio_stop(auraio_engine_t *engine)
 {
-    if (check(engine) < 0)
+    if (engine_check(engine) < 0)
         return;
     atomic_store(&engine->stop_asked, true);
     ring_group_wake(engine->group);
@@ -103,19 +92,12 @@ void auraio_stop(auraio_engine_t *engine)
 
 bool auraio_stop_asked(const auraio_engine_t *engine)
 {
-    return check(engine) == 0 && (atomic_load(&engine->stop_asked) || atomic_load(&engine->shut_down));
-}
-
-static int64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+    return engine_check(engine) == 0 && (atomic_load(&engine->stop_asked) || atomic_load(&engine->shut_down));
 }
 
 int auraio_drain(auraio_engine_t *engine, int timeout_ms)
 {
-    if (check(engine) < 0)
+    if (engine_check(engine) < 0)
         return -1;
     int completed = 0;
     if (timeout_ms == 0) {
@@ -123,10 +105,10 @@ int auraio_drain(auraio_engine_t *engine, int timeout_ms)
         engine_unwind(engine);
         return completed;
     }
-    int64_t until_ns = timeout_ms > 0 ? now_ns() + timeout_ms * ns_per_ms : 0, left_ns = -1;
+    int64_t until_ns = timeout_ms > 0 ? engine_now_ns() + timeout_ms * ns_per_ms : 0, left_ns = -1;
     bool timed_out = false; /* not to be told from what is pending afterwards: others may submit meanwhile */
     while (!timed_out && ring_group_pending(engine->group) > 0 && !engine_must_unwind(engine)) {
-        if (timeout_ms > 0 && (left_ns = until_ns - now_ns()) <= 0)
+        if (timeout_ms > 0 && (left_ns = until_ns - engine_now_ns()) <= 0)
             timed_out = true;
         else
             completed += ring_group_wait(engine->group, left_ns, NULL);
@@ -140,5 +122,5 @@ int auraio_drain(auraio_engine_t *engine, int timeout_ms)
 
 int auraio_flush(auraio_engine_t *engine)
 {
-    return check(engine) < 0 ? -1 : ring_group_flush(engine->group);
+    return engine_check(engine) < 0 ? -1 : ring_group_flush(engine->group);
 }

@@ -6,14 +6,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
-
-static int64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 static bool usable(const auraio_engine_t *engine)
 {
@@ -44,7 +36,7 @@ void auraio_get_stats(const auraio_engine_t *engine, auraio_stats_t *stats)
         return;
     auraio_stats_t sum = {.adaptive_spills = ring_group_spills(engine->group)};
     struct meter_reading reading = {0};
-    int64_t now = now_ns();
+    int64_t now = engine_now_ns();
     for (int ring = 0; ring < ring_group_count(engine->group); ring++) {
         struct meter *meter = meter_of(engine, ring);
         struct ring_status status;
@@ -82,7 +74,7 @@ int auraio_get_ring_stats(const auraio_engine_t *engine, int ring, auraio_ring_s
     struct meter *meter = meter_of(engine, ring);
     ring_group_status(engine->group, ring, &status);
     if (meter)
-        meter_add_recent(meter, now_ns(), &reading);
+        meter_add_recent(meter, engine_now_ns(), &reading);
     stats->ops_completed = status.ops_completed;
     stats->bytes_transferred = status.bytes_transferred;
     stats->pending_count = status.pending;

@@ -13,22 +13,9 @@
 
 enum { BYTES = 512 };
 
-static pipe_pair_t channel;
 static char buf[BYTES];
 static char byte;
 static outcome_t outcome;
-
-static void set_up_pipe(void)
-{
-    set_up();
-    channel = pipe_open(0);
-}
-
-static void tear_down_pipe(void)
-{
-    tear_down();
-    pipe_close(channel);
-}
 
 TestSuite(poll, .init = set_up_pipe, .fini = tear_down_pipe, .timeout = 30);
 TestSuite(wait, .init = set_up_pipe, .fini = tear_down_pipe, .timeout = 30);

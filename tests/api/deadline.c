@@ -14,19 +14,6 @@ static const uint64_t ms = 1000000;
 
 static char buf[BYTES];
 static outcome_t outcome;
-static pipe_pair_t channel;
-
-static void set_up_pipe(void)
-{
-    set_up();
-    channel = pipe_open(0);
-}
-
-static void tear_down_pipe(void)
-{
-    tear_down();
-    pipe_close(channel);
-}
 
 TestSuite(deadline, .init = set_up_pipe, .fini = tear_down_pipe, .timeout = 60);
 

@@ -4,11 +4,11 @@
 
 #include <unistd.h>
 
-#include "files.h"
 #include "modes.h"
 
 auraio_engine_t *engine;
 int file_fd;
+pipe_pair_t channel;
 
 void set_up(void)
 {
@@ -20,4 +20,16 @@ void tear_down(void)
 {
     auraio_destroy(engine);
     close(file_fd);
+}
+
+void set_up_pipe(void)
+{
+    set_up();
+    channel = pipe_open(0);
+}
+
+void tear_down_pipe(void)
+{
+    tear_down();
+    pipe_close(channel);
 }

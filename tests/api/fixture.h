@@ -5,6 +5,8 @@
 
 #include <auraio.h>
 
+#include "files.h"
+
 enum { FIXTURE_FILE_BYTES = 1 << 20 };
 
 extern auraio_engine_t *engine;
@@ -15,5 +17,10 @@ void set_up(void);
 
 /** Criterion .fini: give both back. */
 void tear_down(void);
+
+/** The same with a pipe, where a read stays pending for as long as a test wants. */
+extern pipe_pair_t channel;
+void set_up_pipe(void);
+void tear_down_pipe(void);
 
 #endif

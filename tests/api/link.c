@@ -19,7 +19,6 @@ static char buf[BYTES];
 static char bytes[LENGTH];
 static auraio_op_t chain[LENGTH];
 static outcome_t outcomes[LENGTH];
-static pipe_pair_t channel;
 
 /* A chain of one-byte reads of the file, each with its own outcome; tests replace links of it. */
 static void set_up_chain(void)
@@ -30,13 +29,7 @@ static void set_up_chain(void)
         chain[i] = read_op(file_fd, &bytes[i], 1, i);
 }
 
-static void tear_down_chain(void)
-{
-    tear_down();
-    pipe_close(channel);
-}
-
-TestSuite(chain, .init = set_up_chain, .fini = tear_down_chain, .timeout = 30);
+TestSuite(chain, .init = set_up_chain, .fini = tear_down_pipe, .timeout = 30);
 
 static auraio_op_t fsync_op(int fd)
 {

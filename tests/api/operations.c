@@ -14,19 +14,6 @@
 #include "outcome.h"
 
 static outcome_t outcome;
-static pipe_pair_t channel;
-
-static void set_up_pipe(void)
-{
-    set_up();
-    channel = pipe_open(0);
-}
-
-static void tear_down_pipe(void)
-{
-    tear_down();
-    pipe_close(channel);
-}
 
 TestSuite(openat, .init = set_up_pipe, .fini = tear_down_pipe, .timeout = 30);
 TestSuite(close, .init = set_up_pipe, .fini = tear_down_pipe, .timeout = 30);

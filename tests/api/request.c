@@ -8,21 +8,8 @@
 #include "fixture.h"
 #include "outcome.h"
 
-static pipe_pair_t channel;
 static char byte;
 static outcome_t outcome;
-
-static void set_up_pipe(void)
-{
-    set_up();
-    channel = pipe_open(0);
-}
-
-static void tear_down_pipe(void)
-{
-    tear_down();
-    pipe_close(channel);
-}
 
 TestSuite(request, .init = set_up_pipe, .fini = tear_down_pipe, .timeout = 30);
 TestSuite(cancel, .init = set_up_pipe, .fini = tear_down_pipe, .timeout = 30);

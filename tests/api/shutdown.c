@@ -12,7 +12,6 @@
 
 enum { FORMS = 13 };
 
-static pipe_pair_t channel;
 static char byte;
 static auraio_request_t *other;
 

@@ -13,7 +13,6 @@
 enum { BYTES = 4096, RINGS = 4 };
 
 static char buf[BYTES];
-static pipe_pair_t channel;
 
 /* Four rings in turn, so that sums over rings mean something. */
 static void set_up_rings(void)
@@ -26,14 +25,8 @@ static void set_up_rings(void)
     engine = engine_with(&options);
 }
 
-static void tear_down_rings(void)
-{
-    tear_down();
-    pipe_close(channel);
-}
-
-TestSuite(stats, .init = set_up_rings, .fini = tear_down_rings, .timeout = 60);
-TestSuite(histogram, .init = set_up_rings, .fini = tear_down_rings, .timeout = 60);
+TestSuite(stats, .init = set_up_rings, .fini = tear_down_pipe, .timeout = 60);
+TestSuite(histogram, .init = set_up_rings, .fini = tear_down_pipe, .timeout = 60);
 
 static void read_pages(int count)
 {

@@ -10,21 +10,8 @@
 #include "outcome.h"
 #include "process.h"
 
-static pipe_pair_t channel;
 static char byte;
 static outcome_t outcome;
-
-static void set_up_pipe(void)
-{
-    set_up();
-    channel = pipe_open(0);
-}
-
-static void tear_down_pipe(void)
-{
-    tear_down();
-    pipe_close(channel);
-}
 
 TestSuite(wake, .init = set_up_pipe, .fini = tear_down_pipe, .timeout = 30);
 
