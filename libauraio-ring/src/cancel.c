@@ -38,7 +38,7 @@ void ring_stop_slot(struct ring *ring, struct ring_slot *slot, uint16_t flag)
     slot->flags |= flag;
     switch (slot_state(slot)) {
     case SLOT_QUEUED:
-        slot_list_remove(&ring->queued[slot_lane(slot)], slot);
+        ring_dequeue(ring, slot);
         ring_finish(ring, slot, slot_stopped_result(slot));
         break;
     case SLOT_HELD:

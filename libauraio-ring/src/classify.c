@@ -4,24 +4,69 @@
  * descriptors are closed and reused behind our back. So what depends on the kind for correctness (continuing
  * a short transfer, waiting for an O_NONBLOCK descriptor, what destroy cancels) asks the kernel, and the one
  * thing the cache decides, what counts against the limit, is verified before it could keep an operation from
- * starting.
+ * starting. Of storage the cache also knows the target: a wrong one costs tuning, never correctness.
  */
 #include "ring-private.h"
 
+#include <assert.h>
 #include <sys/stat.h>
+
+static enum slot_class class_of_stat(const struct stat *st)
+{
+    return S_ISREG(st->st_mode) || S_ISBLK(st->st_mode) || S_ISDIR(st->st_mode) ? SLOT_STORAGE : SLOT_STREAM;
+}
 
 enum slot_class class_of_fd(int fd, bool *ret_known)
 {
     struct stat st;
     *ret_known = fstat(fd, &st) == 0;
-    if (!*ret_known)
-        return SLOT_STORAGE;
-    return S_ISREG(st.st_mode) || S_ISBLK(st.st_mode) || S_ISDIR(st.st_mode) ? SLOT_STORAGE : SLOT_STREAM;
+    return *ret_known ? class_of_stat(&st) : SLOT_STORAGE;
 }
 
 static struct class_entry *cache_entry(struct ring *ring, int fd)
 {
     return &ring->classes[(unsigned)fd % CLASS_CACHE];
+}
+
+static uint8_t lane_of_stat(struct ring *ring, const struct stat *st)
+{
+    const struct ring_control *control = ring->group->config.control;
+    int target = control && class_of_stat(st) == SLOT_STORAGE ? control->target_of(control->context, st) : 0;
+    assert(target >= 0 && target < RING_TARGETS);
+    uint8_t lane = lane_of(class_of_stat(st), target);
+    if (lane >= ring->lanes_used)
+        ring->lanes_used = lane + 1;
+    return lane;
+}
+
+/* Ask the kernel, and remember what it says; an fd that is not open counts as storage. */
+static struct class_entry look_at_fd(struct ring *ring, int fd, bool *ret_known)
+{
+    struct stat st;
+    struct class_entry entry = {.fd = fd, .slot_class = SLOT_STORAGE, .lane = LANE_STORAGE};
+    *ret_known = fstat(fd, &st) == 0;
+    if (!*ret_known)
+        return entry;
+    entry.slot_class = (uint8_t)class_of_stat(&st);
+    entry.lane = lane_of_stat(ring, &st);
+    *cache_entry(ring, fd) = entry;
+    return entry;
+}
+
+static void set_class(struct ring_slot *slot, struct class_entry entry)
+{
+    slot->slot_class = entry.slot_class;
+    slot->lane = entry.lane;
+    slot->flags |= SLOT_CLASS_SURE;
+}
+
+/* The lane of an operation that counts as storage whatever its descriptor is. */
+static uint8_t storage_lane(struct ring *ring, int fd)
+{
+    bool known;
+    const struct class_entry *cached = cache_entry(ring, fd);
+    struct class_entry entry = cached->fd == fd ? *cached : look_at_fd(ring, fd, &known);
+    return entry.lane == LANE_STREAM ? LANE_STORAGE : entry.lane;
 }
 
 static bool is_transfer(const struct ring_slot *slot)
@@ -35,6 +80,7 @@ void ring_classify(struct ring *ring, struct ring_slot *slot)
     if (!is_transfer(slot)) {
         bool meta = opcode == RING_OP_OPENAT || opcode == RING_OP_CLOSE || opcode == RING_OP_STATX;
         slot->slot_class = meta ? SLOT_META : SLOT_STORAGE;
+        slot->lane = meta ? LANE_STREAM : storage_lane(ring, slot->op.fd);
         slot->flags |= SLOT_CLASS_SURE;
         return;
     }
@@ -42,43 +88,33 @@ void ring_classify(struct ring *ring, struct ring_slot *slot)
     if (entry->fd == slot->op.fd && entry->uses < USES_BEFORE_LOOK) {
         entry->uses++;
         slot->slot_class = entry->slot_class;
+        slot->lane = entry->lane;
         return;
     }
     bool known;
-    slot->slot_class = (uint8_t)class_of_fd(slot->op.fd, &known);
-    slot->flags |= SLOT_CLASS_SURE;
-    if (known)
-        *entry = (struct class_entry){.fd = slot->op.fd, .slot_class = slot->slot_class};
+    set_class(slot, look_at_fd(ring, slot->op.fd, &known));
 }
 
 enum slot_class ring_reclassify(struct ring *ring, struct ring_slot *slot)
 {
     bool known;
-    enum slot_class now = class_of_fd(slot->op.fd, &known);
-    if (!known)
-        return slot->slot_class;
-    *cache_entry(ring, slot->op.fd) = (struct class_entry){.fd = slot->op.fd, .slot_class = (uint8_t)now};
-    slot->slot_class = (uint8_t)now;
-    slot->flags |= SLOT_CLASS_SURE;
-    return now;
+    struct class_entry now = look_at_fd(ring, slot->op.fd, &known);
+    if (known)
+        set_class(slot, now);
+    return slot->slot_class;
 }
 
 /* Correct the class of an operation in the kernel, and what was counted for it. */
-static void verify_slot(struct ring *ring, struct ring_slot *slot, enum slot_class now)
+static void verify_slot(struct ring *ring, struct ring_slot *slot, struct class_entry now)
 {
-    ring->unsure--;
-    slot->flags |= SLOT_CLASS_SURE;
-    if (now == SLOT_STORAGE)
-        return;
-    slot->slot_class = (uint8_t)now;
-    ring_count_in_kernel(ring, 0, -1);
-    ring_count_in_kernel(ring, 1, 1);
+    ring_left_kernel(ring, slot);
+    set_class(slot, now);
+    lane_count_in_kernel(&ring->lanes[slot->lane], 1);
 }
 
 void ring_verify_classes(struct ring *ring)
 {
-    int last_fd = -1;
-    enum slot_class last_class = SLOT_STORAGE;
+    struct class_entry last = {.fd = -1};
     ring->completions_since_look = 0;
     for (int i = 0; i < ring->slab_count && ring->unsure > 0; i++) {
         struct ring_slot *slots = slot_at(ring->slabs[i] << SLAB_SLOT_BITS);
@@ -87,15 +123,10 @@ void ring_verify_classes(struct ring *ring)
             if (slot_state(slot) != SLOT_KERNEL || slot->slot_class != SLOT_STORAGE ||
                 slot->flags & SLOT_CLASS_SURE)
                 continue;
-            if (slot->op.fd != last_fd) {
-                bool known;
-                last_fd = slot->op.fd;
-                last_class = class_of_fd(last_fd, &known);
-                if (known)
-                    *cache_entry(ring, last_fd) =
-                        (struct class_entry){.fd = last_fd, .slot_class = (uint8_t)last_class};
-            }
-            verify_slot(ring, slot, last_class);
+            bool known;
+            if (slot->op.fd != last.fd)
+                last = look_at_fd(ring, slot->op.fd, &known);
+            verify_slot(ring, slot, last);
         }
     }
 }

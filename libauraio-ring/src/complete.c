@@ -75,6 +75,8 @@ void ring_report_samples(struct ring *ring)
     if (ring->group->config.observe)
         ring->group->config.observe(ring->group->config.observe_context, ring->index, ring->samples,
                                     ring->sample_count, ring->now_ns);
+    if (__builtin_expect(ring_is_watched(ring), 0))
+        ring_report_control(ring);
     ring->sample_count = ring->batch_measured = 0;
     ring->batch_latency_ns = ring->batch_bytes = 0;
 }
@@ -86,6 +88,7 @@ void ring_add_sample(struct ring *ring, const struct ring_slot *slot)
     sample->kind = kind_of(slot);
     sample->bytes = moved ? (uint64_t)slot->result : 0;
     sample->latency_ns = -1;
+    sample->target = slot->lane - LANE_STORAGE;
     ring->batch_bytes += moved ? slot->result : 0;
     if (slot->slot_class == SLOT_STORAGE && slot->result >= 0 && slot->dispatch_ns > 0) {
         sample->latency_ns = ring->now_ns - slot->dispatch_ns;
@@ -348,6 +351,7 @@ void ring_take_completions(struct ring *ring)
     unsigned count = backend_completions(ring->backend);
     unsigned head = __atomic_load_n(queue->completion_head, __ATOMIC_RELAXED);
     ring->now_ns = ring_now_ns(ring);
+    ring_note_bound(ring);
     for (unsigned i = 0; i < count; i++) {
         struct backend_completion completion = queue->completions[(head + i) & queue->completion_mask];
         ring_on_completion(ring, &completion);

@@ -69,7 +69,7 @@ void ring_push(struct ring *ring, struct ring_slot *slot, unsigned how)
     ring->group->ops->push(ring->backend, slot, ring_registered(ring, slot), how);
     slot_set_state(slot, SLOT_KERNEL);
     slot->dispatch_ns = 0;
-    ring_count_in_kernel(ring, slot_lane(slot), 1);
+    lane_count_in_kernel(&ring->lanes[slot->lane], 1);
     if (slot->slot_class == SLOT_STORAGE && !(slot->flags & SLOT_CLASS_SURE))
         ring->unsure++;
 }
@@ -104,10 +104,12 @@ static void push_chain(struct ring *ring, struct ring_slot *first, int count)
     }
 }
 
-static bool fits(const struct ring *ring, int lane, int count)
+/* One operation of a lane may always be there: so none starves, and its completion has the ring ask again. */
+static bool fits(struct ring *ring, struct ring_lane *lane, int count)
 {
-    int limit = lane == 0 ? ring->limit : ring->stream_limit;
-    return ring_in_kernel(ring, lane) + count <= limit || ring_in_kernel(ring, lane) == 0;
+    if (lane_in_kernel(lane) + count > lane->limit && lane != &ring->lanes[LANE_STREAM])
+        ring_take_credits(ring, lane, count);
+    return lane_in_kernel(lane) + count <= lane->limit || lane_in_kernel(lane) == 0;
 }
 
 static void push_admitted(struct ring *ring, struct ring_slot *first, int count)
@@ -121,19 +123,22 @@ static void push_admitted(struct ring *ring, struct ring_slot *first, int count)
 
 void ring_admit(struct ring *ring, struct ring_slot *first, int count)
 {
-    int lane = slot_lane(first);
-    for (struct ring_slot *slot = first->chain; slot; slot = slot->chain)
+    struct ring_lane *lane = &ring->lanes[first->lane];
+    for (struct ring_slot *slot = first->chain; slot; slot = slot->chain) {
         slot_set_state(slot, SLOT_HELD);
-    if (!ring->closing && !ring->queued[lane].head && fits(ring, lane, count) && ring_make_room(ring, 1)) {
+        if (slot->lane != LANE_STREAM && first->lane != LANE_STREAM)
+            slot->lane = first->lane; /* a chain is admitted as a whole */
+    }
+    if (!ring->closing && !lane->queued.head && fits(ring, lane, count) && ring_make_room(ring, 1)) {
         push_admitted(ring, first, count);
         return;
     }
     first->room = (uint16_t)count;
-    slot_set_state(first, SLOT_QUEUED);
-    slot_list_append(&ring->queued[lane], first);
+    ring_enqueue(ring, first, false);
     /* The limit may be taken by operations that only look like storage because their descriptor number was
      * that of a file before. Looking costs a system call each, so it is spread over as many completions. */
-    if (lane == 0 && ring->unsure > 0 && ring->completions_since_look >= ring->limit) {
+    if (first->lane != LANE_STREAM && ring->unsure > 0 &&
+        ring->completions_since_look >= lane_in_kernel(lane)) {
         ring_verify_classes(ring);
         ring_dispatch_queued(ring);
     }
@@ -151,8 +156,7 @@ void ring_again(struct ring *ring, struct ring_slot *slot)
         return;
     }
     slot->room = 1;
-    slot_set_state(slot, SLOT_QUEUED);
-    slot_list_prepend(&ring->queued[slot_lane(slot)], slot);
+    ring_enqueue(ring, slot, true);
 }
 
 void ring_settle(struct ring *ring)
@@ -174,13 +178,13 @@ void ring_settle(struct ring *ring)
 
 void ring_dispatch_queued(struct ring *ring)
 {
-    if (ring->closing)
+    if (ring->closing || ring->queued_count == 0)
         return;
-    for (int lane = 0; lane < 2; lane++) {
+    for (int i = 0; i < ring->lanes_used; i++) {
+        struct ring_lane *lane = &ring->lanes[i];
         struct ring_slot *first;
-        while ((first = ring->queued[lane].head) && fits(ring, lane, (int)first->room) &&
-               ring_make_room(ring, 1)) {
-            slot_list_remove(&ring->queued[lane], first);
+        while ((first = lane->queued.head) && fits(ring, lane, (int)first->room) && ring_make_room(ring, 1)) {
+            ring_dequeue(ring, first);
             push_admitted(ring, first, (int)first->room);
         }
     }

@@ -117,6 +117,7 @@ static int hand_over(struct ring *ring)
     ring_stamp(ring);
     ring_unlock(ring);
     int rc = ring->group->ops->submit(ring->backend);
+    ring_returned(ring);
     if (rc < 0) { /* the kernel is short of memory: the next drive tries again */
         ring_lock(ring);
         ring->owed = true;
@@ -127,7 +128,9 @@ static int hand_over(struct ring *ring)
 
 void ring_hand_over(struct ring *ring)
 {
-    if (ring->group->ops->submit(ring->backend) < 0)
+    int rc = ring->group->ops->submit(ring->backend);
+    ring_returned(ring);
+    if (rc < 0)
         (void)hand_over(ring);
 }
 
@@ -224,11 +227,13 @@ static void take_batch(struct ring *ring, struct frame *frame, unsigned max)
     count = count < max ? count : max;
     unsigned head = __atomic_load_n(queue->completion_head, __ATOMIC_RELAXED);
     ring->now_ns = ring_now_ns(ring);
+    if (ring->queued_count > 0)
+        ring_note_bound(ring);
     for (unsigned i = 0; i < count; i++)
         take_completion(ring, &queue->completions[(head + i) & queue->completion_mask], frame);
     /* Release: the backend may overwrite what we have read. */
     __atomic_store_n(queue->completion_head, head + count, __ATOMIC_RELEASE);
-    if (ring->queued[0].head || ring->queued[1].head)
+    if (ring->queued_count > 0)
         ring_dispatch_queued(ring);
 }
 
@@ -281,6 +286,8 @@ static void retire_frame(struct ring *ring, struct frame *frame)
     if (ring->backend)
         ring_stamp(ring);
     ring_count_batches(ring, -1);
+    if (ring->emptied)
+        ring_park_credits(ring);
     ring_unlock(ring);
     if (ring->backend && backend_published(ring->backend) > 0)
         ring_hand_over(ring);
@@ -294,8 +301,11 @@ int ring_reap(struct ring *ring)
 {
     if (ring->local)
         clear_notify(ring);
-    if (!ring_is_ready(ring))
+    if (!ring_is_ready(ring)) {
+        if (!atomic_load_explicit(&ring->looked, memory_order_relaxed))
+            atomic_store_explicit(&ring->looked, true, memory_order_relaxed);
         return 0;
+    }
     struct ring_thread *thread = ring_thread();
     struct frame frame;
     frame.group = ring->group;

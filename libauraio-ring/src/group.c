@@ -217,7 +217,7 @@ static void take_over(struct ring_group *group, struct ring *ring)
             if (slot_state(slot) == SLOT_KERNEL)
                 ring_left_kernel(ring, slot);
             else if (slot_state(slot) == SLOT_QUEUED)
-                slot_list_remove(&ring->queued[slot_lane(slot)], slot);
+                ring_dequeue(ring, slot);
             else
                 continue;
             ring_finish(ring, slot, slot_stopped_result(slot));
@@ -282,7 +282,7 @@ void ring_group_status(struct ring_group *group, int index, struct ring_status *
     ret->ops_completed = atomic_load_explicit(&ring->ops_completed, memory_order_relaxed);
     ret->bytes_transferred = atomic_load_explicit(&ring->bytes_transferred, memory_order_relaxed);
     ret->pending = ring_pending(ring);
-    ret->in_kernel = ring_in_kernel(ring, 0);
+    ret->in_kernel = ring_storage_in_kernel(ring);
 }
 
 uint64_t ring_group_spills(const struct ring_group *group)

@@ -59,7 +59,7 @@ static void leave_kernel(struct ring *ring)
     }
     ring_stamp(ring);
     backend_publish(ring->backend);
-    while (ring_in_kernel(ring, 0) + ring_in_kernel(ring, 1) > 0) {
+    while (lane_in_kernel(&ring->lanes[LANE_STREAM]) + ring_storage_in_kernel(ring) > 0) {
         struct backend_wait wait = {.min_events = 1, .timeout_ns = -1};
         (void)ops->wait(ring->backend, &wait);
         ring_take_completions(ring);
@@ -96,9 +96,9 @@ static void cancel_mailed(struct ring *ring)
 static void finish_all(struct ring *ring, int64_t result)
 {
     struct ring_slot *slot;
-    for (int lane = 0; lane < 2; lane++)
-        while ((slot = ring->queued[lane].head)) {
-            slot_list_remove(&ring->queued[lane], slot);
+    for (int lane = 0; lane < ring->lanes_used; lane++)
+        while ((slot = ring->lanes[lane].queued.head)) {
+            ring_dequeue(ring, slot);
             ring_finish(ring, slot, result);
         }
 }

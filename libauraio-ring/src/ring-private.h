@@ -2,9 +2,10 @@
 /*
  * The model shared by the files of this folder.
  *
- * A *ring* owns slots, two FIFOs (storage above the limit; streams above what the completion queue can hold)
- * and one backend. Everything in it is guarded by its lock, or, for the ring of one thread (THREAD_LOCAL),
- * belongs to that thread. Fields marked "any" are read by others without either.
+ * A *ring* owns slots, one backend, and *lanes*: one for streams, bounded by what the completion queue can
+ * hold, and one for each storage target, bounded by the credits that the ring holds of it. A lane is a limit
+ * and the FIFO above it. Everything in a ring is guarded by its lock, or, for the ring of one thread
+ * (THREAD_LOCAL), belongs to that thread. Fields marked "any" are read by others without either.
  *
  * A *group* is the table of rings, created on first use, and what their users share: the bitmap of rings with
  * work, the driver, those who sleep. Who sleeps is told by group_wake_sleepers().
@@ -48,6 +49,20 @@ struct class_entry {
     int fd; /* -1: empty */
     uint16_t uses;
     uint8_t slot_class;
+    uint8_t lane;
+};
+
+enum { LANE_STREAM = 0, LANE_STORAGE = 1, LANES = LANE_STORAGE + RING_TARGETS };
+
+/* What enters the kernel against one limit. Invariant: with control, limit <= credits. */
+struct ring_lane {
+    struct slot_list queued; /* the FIFO */
+    int queued_count;
+    _Atomic int in_kernel; /* any: written by the ring alone */
+    int limit;             /* operations that may be in the kernel; one may always */
+    int credits;           /* taken from the controller and not given back */
+    bool bound;            /* the limit has held operations back since the last report */
+    bool wanting;          /* the controller was asked for more than it gave */
 };
 
 /* Immutable once published, shared by reference. */
@@ -84,12 +99,16 @@ struct ring {
     uint32_t *slabs;
     int slab_count;
 
-    struct slot_list queued[2]; /* by enum slot_class: STORAGE, STREAM (META with it) */
-    struct slot_list done;      /* finished, callback to come */
-    _Atomic int in_kernel[2];   /* any: written by the ring alone */
-    int limit;
-    int stream_limit;
-    int unsure;                 /* storage operations in the kernel whose class came from the cache */
+    struct ring_lane lanes[LANES]; /* LANE_STREAM (META with it), then one for each target of storage */
+    int lanes_used;                /* the lanes from here on have never had an operation */
+    int queued_count;              /* in the FIFOs of all lanes */
+    int credits;                   /* of all lanes */
+    int credits_max;               /* what the completion queue has room for */
+    uint32_t emptied;              /* lanes whose last operation has left the kernel since a look, by bit */
+    _Atomic bool looked;           /* any: since the last return from the kernel nothing was there to reap */
+    _Atomic int64_t returned_ns;   /* any: when a thread last came back from the kernel; 0: not known */
+    struct slot_list done;         /* finished, callback to come */
+    int unsure;                    /* storage operations in the kernel whose class came from the cache */
     int completions_since_look; /* at the classes of what is in the kernel */
     _Atomic bool owed; /* something to hand over although nothing is published: see ring_needs_hand_over() */
     _Atomic int batches; /* threads that run callbacks of a batch of this ring, and hand over at its end */
@@ -353,20 +372,51 @@ static inline void slot_list_remove(struct slot_list *list, struct ring_slot *sl
         list->tail = slot->prev;
 }
 
-/* META goes with the streams: it does not count either. */
-static inline int slot_lane(const struct ring_slot *slot)
+/* The lane of a class; META goes with the streams: it does not count either. */
+static inline uint8_t lane_of(enum slot_class slot_class, int target)
 {
-    return slot->slot_class == SLOT_STORAGE ? 0 : 1;
+    return (uint8_t)(slot_class == SLOT_STORAGE ? LANE_STORAGE + target : LANE_STREAM);
 }
 
-static inline int ring_in_kernel(const struct ring *ring, int lane)
+static inline int lane_in_kernel(const struct ring_lane *lane)
 {
-    return atomic_load_explicit(&ring->in_kernel[lane], memory_order_relaxed);
+    return atomic_load_explicit(&lane->in_kernel, memory_order_relaxed);
 }
 
-static inline void ring_count_in_kernel(struct ring *ring, int lane, int by)
+static inline void lane_count_in_kernel(struct ring_lane *lane, int by)
 {
-    atomic_store_explicit(&ring->in_kernel[lane], ring_in_kernel(ring, lane) + by, memory_order_relaxed);
+    atomic_store_explicit(&lane->in_kernel, lane_in_kernel(lane) + by, memory_order_relaxed);
+}
+
+/* Of all targets. Any thread. */
+static inline int ring_storage_in_kernel(const struct ring *ring)
+{
+    int in_kernel = 0;
+    for (int lane = LANE_STORAGE; lane < LANES; lane++)
+        in_kernel += lane_in_kernel(&ring->lanes[lane]);
+    return in_kernel;
+}
+
+/* Into the FIFO of its lane, at its end or at its head. */
+static inline void ring_enqueue(struct ring *ring, struct ring_slot *slot, bool first)
+{
+    struct ring_lane *lane = &ring->lanes[slot->lane];
+    slot_set_state(slot, SLOT_QUEUED);
+    if (first)
+        slot_list_prepend(&lane->queued, slot);
+    else
+        slot_list_append(&lane->queued, slot);
+    lane->queued_count++;
+    ring->queued_count++;
+}
+
+/* Out of it; its state is the caller's to set. */
+static inline void ring_dequeue(struct ring *ring, struct ring_slot *slot)
+{
+    struct ring_lane *lane = &ring->lanes[slot->lane];
+    slot_list_remove(&lane->queued, slot);
+    lane->queued_count--;
+    ring->queued_count--;
 }
 
 static inline void ring_add_fixed_users(struct ring *ring, int count)
@@ -394,13 +444,42 @@ void ring_doorbell(struct ring *ring);
 /* Undo what handing it to the backend counted. */
 static inline void ring_left_kernel(struct ring *ring, const struct ring_slot *slot)
 {
-    ring_count_in_kernel(ring, slot_lane(slot), -1);
+    struct ring_lane *lane = &ring->lanes[slot->lane];
+    lane_count_in_kernel(lane, -1);
+    if (lane_in_kernel(lane) == 0)
+        ring->emptied |= 1u << slot->lane;
     if (slot->slot_class == SLOT_STORAGE)
         ring->unsure -= !(slot->flags & SLOT_CLASS_SURE);
 }
 
 /* To the backend, which has room. */
 void ring_push(struct ring *ring, struct ring_slot *slot, unsigned how);
+
+/* ----------------------------------------------------------------- credit.c */
+
+/* All with the ring's lock, but for ring_returned(). */
+static inline bool ring_is_watched(const struct ring *ring)
+{
+    const struct ring_control *control = ring->group->config.control;
+    return control && atomic_load_explicit(control->watched, memory_order_relaxed) > 0;
+}
+
+/* Ask for the credits that @more operations of the lane would need. */
+void ring_take_credits(struct ring *ring, struct ring_lane *lane, int more);
+/* Lanes whose operations have all completed let go of their credits. */
+void ring_park_credits(struct ring *ring);
+/* A batch is about to be taken: note which lanes the limit holds back. */
+void ring_note_bound(struct ring *ring);
+/* Tell the controller of the samples. */
+void ring_report_control(struct ring *ring);
+void ring_note_return(struct ring *ring);
+
+/* A thread comes back from the kernel: what completes from here on waits for the application. */
+static inline void ring_returned(struct ring *ring)
+{
+    if (__builtin_expect(ring_is_watched(ring), 0))
+        ring_note_return(ring);
+}
 
 /* --------------------------------------------------------------- complete.c */
 

@@ -13,7 +13,9 @@ int ring_new(struct ring_group *group, int index, int node, struct ring **ret_ri
     struct ring *ring = aligned_alloc(64, (sizeof(*ring) + 63) / 64 * 64);
     if (!ring)
         return -ENOMEM;
-    *ring = (struct ring){.group = group, .index = index, .node = node, .limit = group->config.limit};
+    *ring = (struct ring){.group = group, .index = index, .node = node, .lanes_used = LANE_STORAGE + 1};
+    if (!group->config.control)
+        ring->lanes[LANE_STORAGE].limit = group->config.limit;
     ring->bell_fd = ring->notify_fd = -1;
     for (int i = 0; i < CLASS_CACHE; i++)
         ring->classes[i].fd = -1;
@@ -24,7 +26,6 @@ int ring_new(struct ring_group *group, int index, int node, struct ring **ret_ri
 
 /*
  * Completions that may wait to be reaped at a time: one and one cancel for each operation in the kernel.
- * Streams get what storage leaves of it.
  */
 static int completions_for(int queue_depth)
 {
@@ -32,6 +33,20 @@ static int completions_for(int queue_depth)
     while (wanted < 8 * queue_depth && wanted < COMPLETIONS_MAX)
         wanted *= 2;
     return wanted;
+}
+
+/*
+ * How many of those are for storage: a full queue of one target, or with control, which keeps targets apart,
+ * of four, when that leaves the streams half. Streams get what storage leaves.
+ */
+static int storage_room(const struct ring_config *config, int completions)
+{
+    int depth = config->queue_depth, room = 4 * depth;
+    if (!config->control)
+        return depth;
+    if (room > completions / 4)
+        room = completions / 4;
+    return room > depth + RING_TARGETS ? room : depth + RING_TARGETS;
 }
 
 int ring_open_backend(struct ring *ring, bool local)
@@ -51,8 +66,11 @@ int ring_open_backend(struct ring *ring, bool local)
     ring_numa_restore(&before);
     if (rc < 0)
         return rc;
-    int streams = wanted.completions / 2 - config->queue_depth;
-    ring->stream_limit = streams > 64 ? streams : 64;
+    int room = wanted.completions / 2, storage = storage_room(config, wanted.completions);
+    ring->credits_max = storage - RING_TARGETS; /* one of each target needs no credit */
+    if (ring->credits_max < config->queue_depth)
+        ring->credits_max = config->queue_depth;
+    ring->lanes[LANE_STREAM].limit = room - storage > 64 ? room - storage : 64;
     return 0;
 }
 
@@ -154,14 +172,34 @@ static bool deadlines_are_valid(const struct ring *ring)
     return true;
 }
 
+/* Counters of the lanes agree with their lists and with each other. */
+static bool lanes_are_valid(const struct ring *ring, int *ret_count)
+{
+    int queued = 0, credits = 0;
+    for (int i = 0; i < LANES; i++) {
+        const struct ring_lane *lane = &ring->lanes[i];
+        int listed = 0;
+        if (!list_is_valid(&lane->queued, SLOT_QUEUED, &listed) || listed != lane->queued_count ||
+            lane_in_kernel(lane) < 0 || lane->credits < 0)
+            return false;
+        if (ring->group->config.control && i != LANE_STREAM && lane->limit > lane->credits)
+            return false;
+        if (i >= ring->lanes_used && (listed > 0 || lane->credits > 0 || lane_in_kernel(lane) > 0))
+            return false;
+        queued += listed;
+        credits += lane->credits;
+    }
+    *ret_count += queued;
+    return queued == ring->queued_count && credits == ring->credits && credits <= ring->credits_max;
+}
+
 /* Counters agree with the lists and with the slots' states. Between batches only: no callback of this ring
  * runs. */
 bool ring_check(struct ring *ring)
 {
     ring_lock(ring);
     int listed = 0, in_kernel = 0, held = 0, free = 0, unsure = 0;
-    bool valid = deadlines_are_valid(ring) && list_is_valid(&ring->queued[0], SLOT_QUEUED, &listed) &&
-                 list_is_valid(&ring->queued[1], SLOT_QUEUED, &listed) &&
+    bool valid = deadlines_are_valid(ring) && lanes_are_valid(ring, &listed) &&
                  list_is_valid(&ring->done, SLOT_DONE, &listed);
     for (int i = 0; valid && i < ring->slab_count; i++) {
         for (uint32_t place = 0; place < SLAB_SLOTS; place++) {
@@ -170,6 +208,7 @@ bool ring_check(struct ring *ring)
             if ((slot->handle & ((1u << SLOT_INDEX_BITS) - 1)) != index || slot->ring != ring)
                 valid = false;
             in_kernel += slot_state(slot) == SLOT_KERNEL;
+            valid = valid && slot->lane < ring->lanes_used;
             unsure += slot_state(slot) == SLOT_KERNEL && slot->slot_class == SLOT_STORAGE &&
                       !(slot->flags & SLOT_CLASS_SURE);
             held += slot_state(slot) == SLOT_HELD;
@@ -177,10 +216,9 @@ bool ring_check(struct ring *ring)
         }
     }
     valid = valid && unsure == ring->unsure &&
-            in_kernel == ring_in_kernel(ring, 0) + ring_in_kernel(ring, 1) &&
+            in_kernel == lane_in_kernel(&ring->lanes[LANE_STREAM]) + ring_storage_in_kernel(ring) &&
             listed + in_kernel + held == ring_pending(ring) &&
-            free + ring_pending(ring) == ring->slab_count * SLAB_SLOTS && ring_in_kernel(ring, 0) >= 0 &&
-            ring_in_kernel(ring, 1) >= 0;
+            free + ring_pending(ring) == ring->slab_count * SLAB_SLOTS;
     ring_unlock(ring);
     return valid;
 }

@@ -194,9 +194,9 @@ static int plan_ring(struct ring *ring, void *context)
  */
 static struct backend_wait coalesced(const struct ring *ring, int64_t timeout_ns)
 {
-    int in_kernel = ring_in_kernel(ring, 0);
+    int in_kernel = ring->local ? ring_storage_in_kernel(ring) : 0;
     struct backend_wait wait = {.min_events = 1, .timeout_ns = timeout_ns};
-    if (ring->local && in_kernel >= 8 && ring->brought < in_kernel / 2) {
+    if (in_kernel >= 8 && ring->brought < in_kernel / 2) {
         wait.min_events = (unsigned)in_kernel / 4;
         wait.min_wait_ns = ring->latency_ns / 2;
     }
@@ -206,10 +206,9 @@ static struct backend_wait coalesced(const struct ring *ring, int64_t timeout_ns
 /* With the lock: everything that could be in the kernel goes there before we sleep. */
 static void prepare_ring(struct ring *ring)
 {
-    if (ring->queued[0].head && ring->unsure > 0)
+    if (ring->queued_count > ring->lanes[LANE_STREAM].queued_count && ring->unsure > 0)
         ring_verify_classes(ring);
-    if (ring->queued[0].head || ring->queued[1].head)
-        ring_dispatch_queued(ring);
+    ring_dispatch_queued(ring);
     if (ring->local)
         arm_bell(ring);
     ring->owed = false;
@@ -235,6 +234,7 @@ static int sleep_on_ring(struct ring *ring, int64_t timeout_ns, uint64_t wakes)
     if (atomic_load(&group->wake_count) == wakes && !atomic_load(&ring->has_done) &&
         !atomic_load(&ring->has_mail))
         rc = group->ops->wait(ring->backend, &wait);
+    ring_returned(ring);
     if (ring->local) {
         ring->brought = (int)backend_completions(ring->backend);
         atomic_store_explicit(&ring->asleep, false, memory_order_relaxed);
@@ -307,6 +307,8 @@ static int sleep_on_fds(struct sleep_plan *plan, int64_t timeout_ns, uint64_t wa
         struct timespec limit = {.tv_sec = timeout_ns / 1000000000, .tv_nsec = timeout_ns % 1000000000};
         rc = ppoll(fds, count, timeout_ns < 0 ? NULL : &limit, NULL);
     }
+    for (int i = 0; i < listed; i++)
+        ring_returned(plan->rings[i]);
     leave_fd_sleepers(group, fd_wakes);
     return rc == 0 ? -ETIME : 0;
 }

@@ -150,14 +150,14 @@ Test(life, a_threads_poll_descriptor_tells_of_what_ends_without_the_kernel)
     struct ring_op op = op_sync(STDERR_FILENO, &outcomes[0]);
     int fd = ring_group_poll_fd(group);
     check_at_least(fd, 0);
-    group_ring(group, 0)->in_kernel[0] = 1; /* the limit is taken */
+    group_ring(group, 0)->lanes[LANE_STORAGE].in_kernel = 1; /* the limit is taken */
     (void)ring_group_poll(group);
     check_that(!is_readable(fd));
     ring_handle_t handle = submit(group, &op);
     check_that(!is_readable(fd));
     check_is(ring_group_cancel(group, handle), 0);
     check_that(is_readable(fd));
-    group_ring(group, 0)->in_kernel[0] = 0;
+    group_ring(group, 0)->lanes[LANE_STORAGE].in_kernel = 0;
     check_is(ring_group_poll(group), 1);
     check_is(outcomes[0].result, -ECANCELED);
     check_that(!is_readable(fd));

@@ -20,6 +20,7 @@
 #include <sys/uio.h>
 
 struct auraio_request;
+struct stat;
 struct statx;
 struct ring_group;
 
@@ -103,6 +104,7 @@ struct ring_sample {
     int64_t latency_ns; /* dispatch to completion; negative: not storage, not measured */
     uint64_t bytes;
     enum ring_sample_kind kind;
+    int target; /* of storage, see struct ring_control */
 };
 
 /*
@@ -112,16 +114,53 @@ struct ring_sample {
 typedef void (*ring_observer_t)(void *context, int ring, const struct ring_sample *samples, int count,
                                 int64_t now_ns);
 
+/*
+ * Control of how many operations of storage are in the kernel. Storage is divided into targets (devices, as the
+ * controller tells them apart), and each target into credits: an operation enters the kernel when its ring
+ * holds a credit for it, or has nothing of that target there. Rings take credits as they need them and keep
+ * them while they are busy. The controller is told of batches while *watched is not 0.
+ *
+ * Calls for one ring never overlap, calls for different rings do, with their rings' locks held: none of these
+ * may call the group.
+ */
+enum { RING_TARGETS = 16 };
+
+/* What completed of one target in one batch. */
+struct ring_batch {
+    const struct ring_sample *samples; /* of all targets */
+    int count;
+    int target;
+    int held_back; /* operations of the target that wait in the ring */
+    bool bound;    /* the limit held operations back when these completed */
+    bool late;     /* they had waited for the application: see ring_is_late() */
+    int64_t now_ns;
+};
+
+struct ring_control {
+    void *context;
+    const _Atomic int *watched;
+    /* The target of a descriptor of storage, 0 to RING_TARGETS - 1. */
+    int (*target_of)(void *context, const struct stat *st);
+    /* Ask for credits. Returns those granted, which may be fewer, or more when the ring had parked them. */
+    int (*take)(void *context, int ring, int target, int want);
+    void (*give)(void *context, int ring, int target, int credits);
+    /* The ring has nothing of the target any more: its credits wait for it until others want them. */
+    void (*park)(void *context, int ring, int target, int credits);
+    /* Returns how many credits the ring should give back. */
+    int (*report)(void *context, int ring, const struct ring_batch *batch);
+};
+
 struct ring_config {
     int queue_depth;
     int ring_count; /* 0: topology_parallelism() */
-    int limit;      /* operations of storage in the kernel, per ring */
+    int limit;      /* operations of storage in the kernel, per ring; with control: where that begins */
     int max_pending;
     enum ring_select select;
     bool sqpoll;
     int sqpoll_idle_ms;
     ring_observer_t observe; /* may be NULL */
     void *observe_context;
+    const struct ring_control *control; /* NULL: the limit is fixed. Outlives the group */
 };
 
 struct ring_status {

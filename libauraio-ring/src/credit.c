@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Credits of storage targets, as a ring holds them: see struct ring_control.
+ *
+ * A lane keeps the credits it took while it has operations, so that the way of an operation is one comparison
+ * with the lane's limit. What the controller wants back (`credits` above `limit`) is given as operations
+ * complete. A lane that has run empty parks its credits: it finds them again without a lock unless somebody
+ * else wanted them meanwhile.
+ */
+#include "ring-private.h"
+
+#include <assert.h>
+
+static int target_of(const struct ring *ring, const struct ring_lane *lane)
+{
+    return (int)(lane - &ring->lanes[LANE_STORAGE]);
+}
+
+static void change_credits(struct ring *ring, struct ring_lane *lane, int by)
+{
+    lane->credits += by;
+    ring->credits += by;
+    assert(lane->credits >= 0 && ring->credits >= 0);
+}
+
+/* Give back what the operations in the kernel don't need, at most @excess; the rest as they complete. */
+static void give_back(struct ring *ring, struct ring_lane *lane, int excess)
+{
+    const struct ring_control *control = ring->group->config.control;
+    int spare = lane->credits - lane_in_kernel(lane);
+    int given = spare < excess ? spare : excess;
+    if (given > 0) {
+        control->give(control->context, ring->index, target_of(ring, lane), given);
+        change_credits(ring, lane, -given);
+        excess -= given;
+    }
+    lane->limit = lane->credits > excess ? lane->credits - excess : 0;
+}
+
+void ring_take_credits(struct ring *ring, struct ring_lane *lane, int more)
+{
+    const struct ring_control *control = ring->group->config.control;
+    if (!control)
+        return;
+    int waiting = lane->queued_count > more ? lane->queued_count : more;
+    int want = lane_in_kernel(lane) + waiting - lane->limit, room = ring->credits_max - ring->credits;
+    if (want > room)
+        want = room;
+    if (want <= 0)
+        return;
+    int taken = control->take(control->context, ring->index, target_of(ring, lane), want);
+    assert(taken >= 0);
+    change_credits(ring, lane, taken);
+    lane->limit += taken;
+    lane->wanting = taken < want;
+    lane->bound = lane->bound || lane->wanting;
+    if (ring->credits > ring->credits_max) /* more were parked than there is room for now */
+        give_back(ring, lane, ring->credits - ring->credits_max);
+}
+
+void ring_park_credits(struct ring *ring)
+{
+    const struct ring_control *control = ring->group->config.control;
+    uint32_t emptied = ring->emptied & ~(1u << LANE_STREAM);
+    ring->emptied = 0;
+    for (; control && emptied; emptied &= emptied - 1) {
+        struct ring_lane *lane = &ring->lanes[__builtin_ctz(emptied)];
+        if (lane_in_kernel(lane) > 0 || lane->queued.head || (lane->credits == 0 && !lane->wanting))
+            continue;
+        control->park(control->context, ring->index, target_of(ring, lane), lane->credits);
+        change_credits(ring, lane, -lane->credits);
+        lane->limit = 0;
+        lane->wanting = lane->bound = false;
+    }
+}
+
+void ring_note_bound(struct ring *ring)
+{
+    for (int i = LANE_STORAGE; i < ring->lanes_used; i++)
+        ring->lanes[i].bound = ring->lanes[i].bound || ring->lanes[i].queued_count > 0;
+}
+
+void ring_note_return(struct ring *ring)
+{
+    atomic_store_explicit(&ring->returned_ns, system_now_ns(), memory_order_relaxed);
+    atomic_store_explicit(&ring->looked, false, memory_order_relaxed);
+}
+
+/*
+ * Whether the completions had to wait for the application. What is in the queue when a thread comes back from
+ * the kernel has just come; what it finds there later may have been there for as long as it was away. That is
+ * the application's doing when it is more than half of what is measured as latency. A thread that looks again
+ * and again without sleeping does not let them wait.
+ */
+static bool ring_is_late(const struct ring *ring)
+{
+    int64_t returned_ns = atomic_load_explicit(&ring->returned_ns, memory_order_relaxed);
+    if (returned_ns == 0 || atomic_load_explicit(&ring->looked, memory_order_relaxed))
+        return false;
+    return ring->now_ns - returned_ns > ring->batch_latency_ns / (2 * ring->batch_measured);
+}
+
+void ring_report_control(struct ring *ring)
+{
+    const struct ring_control *control = ring->group->config.control;
+    uint32_t targets = 0;
+    for (int i = 0; i < ring->sample_count; i++)
+        if (ring->samples[i].latency_ns >= 0)
+            targets |= 1u << ring->samples[i].target;
+    if (!targets)
+        return;
+    bool late = ring_is_late(ring);
+    for (; targets; targets &= targets - 1) {
+        int target = __builtin_ctz(targets);
+        struct ring_lane *lane = &ring->lanes[LANE_STORAGE + target];
+        struct ring_batch batch = {
+            .samples = ring->samples,
+            .count = ring->sample_count,
+            .target = target,
+            .held_back = lane->queued_count,
+            .bound = lane->bound,
+            .late = late,
+            .now_ns = ring->now_ns,
+        };
+        int excess = control->report(control->context, ring->index, &batch);
+        assert(excess >= 0);
+        give_back(ring, lane, excess);
+        lane->bound = false;
+        lane->wanting = lane->wanting && lane->queued_count > 0;
+    }
+}
