@@ -33,10 +33,17 @@ static uint8_t lane_of_stat(struct ring *ring, const struct stat *st)
     const struct ring_control *control = ring->group->config.control;
     int target = control && class_of_stat(st) == SLOT_STORAGE ? control->target_of(control->context, st) : 0;
     assert(target >= 0 && target < RING_TARGETS);
-    uint8_t lane = lane_of(class_of_stat(st), target);
+    return lane_of(class_of_stat(st), target);
+}
+
+static void note_lane(struct ring *ring, int lane)
+{
     if (lane >= ring->lanes_used)
         ring->lanes_used = lane + 1;
-    return lane;
+    if (ring->first_lane == 0)
+        ring->first_lane = lane;
+    if (ring->first_lane != lane || lane == LANE_STREAM)
+        ring->mixed = true;
 }
 
 /* Ask the kernel, and remember what it says; an fd that is not open counts as storage. */
@@ -45,11 +52,12 @@ static struct class_entry look_at_fd(struct ring *ring, int fd, bool *ret_known)
     struct stat st;
     struct class_entry entry = {.fd = fd, .slot_class = SLOT_STORAGE, .lane = LANE_STORAGE};
     *ret_known = fstat(fd, &st) == 0;
-    if (!*ret_known)
-        return entry;
-    entry.slot_class = (uint8_t)class_of_stat(&st);
-    entry.lane = lane_of_stat(ring, &st);
-    *cache_entry(ring, fd) = entry;
+    if (*ret_known) {
+        entry.slot_class = (uint8_t)class_of_stat(&st);
+        entry.lane = lane_of_stat(ring, &st);
+        *cache_entry(ring, fd) = entry;
+    }
+    note_lane(ring, entry.lane);
     return entry;
 }
 
@@ -81,6 +89,7 @@ void ring_classify(struct ring *ring, struct ring_slot *slot)
         bool meta = opcode == RING_OP_OPENAT || opcode == RING_OP_CLOSE || opcode == RING_OP_STATX;
         slot->slot_class = meta ? SLOT_META : SLOT_STORAGE;
         slot->lane = meta ? LANE_STREAM : storage_lane(ring, slot->op.fd);
+        note_lane(ring, slot->lane);
         slot->flags |= SLOT_CLASS_SURE;
         return;
     }

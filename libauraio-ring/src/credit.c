@@ -61,10 +61,8 @@ void ring_take_credits(struct ring *ring, struct ring_lane *lane, int more)
 void ring_park_credits(struct ring *ring)
 {
     const struct ring_control *control = ring->group->config.control;
-    uint32_t emptied = ring->emptied & ~(1u << LANE_STREAM);
-    ring->emptied = 0;
-    for (; control && emptied; emptied &= emptied - 1) {
-        struct ring_lane *lane = &ring->lanes[__builtin_ctz(emptied)];
+    for (int i = LANE_STORAGE; control && i < ring->lanes_used; i++) {
+        struct ring_lane *lane = &ring->lanes[i];
         if (lane_in_kernel(lane) > 0 || lane->queued.head || (lane->credits == 0 && !lane->wanting))
             continue;
         control->park(control->context, ring->index, target_of(ring, lane), lane->credits);
@@ -118,6 +116,7 @@ void ring_report_control(struct ring *ring)
             .count = ring->sample_count,
             .target = target,
             .held_back = lane->queued_count,
+            .in_kernel = lane_in_kernel(lane),
             .bound = lane->bound,
             .late = late,
             .now_ns = ring->now_ns,

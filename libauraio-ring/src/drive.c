@@ -286,7 +286,7 @@ static void retire_frame(struct ring *ring, struct frame *frame)
     if (ring->backend)
         ring_stamp(ring);
     ring_count_batches(ring, -1);
-    if (ring->emptied)
+    if (empty || ring->mixed)
         ring_park_credits(ring);
     ring_unlock(ring);
     if (ring->backend && backend_published(ring->backend) > 0)

@@ -63,7 +63,7 @@ struct ring_lane {
     int credits;           /* taken from the controller and not given back */
     bool bound;            /* the limit has held operations back since the last report */
     bool wanting;          /* the controller was asked for more than it gave */
-};
+} __attribute__((aligned(64)));
 
 /* Immutable once published, shared by reference. */
 struct buffer_table {
@@ -104,7 +104,9 @@ struct ring {
     int queued_count;              /* in the FIFOs of all lanes */
     int credits;                   /* of all lanes */
     int credits_max;               /* what the completion queue has room for */
-    uint32_t emptied;              /* lanes whose last operation has left the kernel since a look, by bit */
+    const _Atomic int *watched;    /* not 0: the controller wants reports */
+    int first_lane;                /* of storage, that was used; 0: none was */
+    bool mixed;                    /* others were used too */
     _Atomic bool looked;           /* any: since the last return from the kernel nothing was there to reap */
     _Atomic int64_t returned_ns;   /* any: when a thread last came back from the kernel; 0: not known */
     struct slot_list done;         /* finished, callback to come */
@@ -392,7 +394,7 @@ static inline void lane_count_in_kernel(struct ring_lane *lane, int by)
 static inline int ring_storage_in_kernel(const struct ring *ring)
 {
     int in_kernel = 0;
-    for (int lane = LANE_STORAGE; lane < LANES; lane++)
+    for (int lane = LANE_STORAGE; lane < LANES; lane++) /* all of them: lanes_used is for the ring alone */
         in_kernel += lane_in_kernel(&ring->lanes[lane]);
     return in_kernel;
 }
@@ -444,10 +446,7 @@ void ring_doorbell(struct ring *ring);
 /* Undo what handing it to the backend counted. */
 static inline void ring_left_kernel(struct ring *ring, const struct ring_slot *slot)
 {
-    struct ring_lane *lane = &ring->lanes[slot->lane];
-    lane_count_in_kernel(lane, -1);
-    if (lane_in_kernel(lane) == 0)
-        ring->emptied |= 1u << slot->lane;
+    lane_count_in_kernel(&ring->lanes[slot->lane], -1);
     if (slot->slot_class == SLOT_STORAGE)
         ring->unsure -= !(slot->flags & SLOT_CLASS_SURE);
 }
@@ -460,8 +459,7 @@ void ring_push(struct ring *ring, struct ring_slot *slot, unsigned how);
 /* All with the ring's lock, but for ring_returned(). */
 static inline bool ring_is_watched(const struct ring *ring)
 {
-    const struct ring_control *control = ring->group->config.control;
-    return control && atomic_load_explicit(control->watched, memory_order_relaxed) > 0;
+    return atomic_load_explicit(ring->watched, memory_order_relaxed) > 0;
 }
 
 /* Ask for the credits that @more operations of the lane would need. */

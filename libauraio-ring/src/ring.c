@@ -14,6 +14,8 @@ int ring_new(struct ring_group *group, int index, int node, struct ring **ret_ri
     if (!ring)
         return -ENOMEM;
     *ring = (struct ring){.group = group, .index = index, .node = node, .lanes_used = LANE_STORAGE + 1};
+    static const _Atomic int never;
+    ring->watched = group->config.control ? group->config.control->watched : &never;
     if (!group->config.control)
         ring->lanes[LANE_STORAGE].limit = group->config.limit;
     ring->bell_fd = ring->notify_fd = -1;

@@ -194,7 +194,7 @@ static int plan_ring(struct ring *ring, void *context)
  */
 static struct backend_wait coalesced(const struct ring *ring, int64_t timeout_ns)
 {
-    int in_kernel = ring->local ? ring_storage_in_kernel(ring) : 0;
+    int in_kernel = ring->local && ring_pending(ring) >= 8 ? ring_storage_in_kernel(ring) : 0;
     struct backend_wait wait = {.min_events = 1, .timeout_ns = timeout_ns};
     if (in_kernel >= 8 && ring->brought < in_kernel / 2) {
         wait.min_events = (unsigned)in_kernel / 4;

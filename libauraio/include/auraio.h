@@ -130,11 +130,12 @@ typedef struct auraio_options {
     size_t struct_size;    /**< sizeof(auraio_options_t) of the program; set by auraio_options_init() */
     int queue_depth;       /**< kernel ring entries and upper bound of the limit, 1..32768; 0: 256 */
     int ring_count;        /**< rings, 1..1024; 0: one per CPU this process may use */
-    int initial_in_flight; /**< limit to start from, 1..queue_depth; 0: queue_depth */
+    int initial_in_flight; /**< limit to start from, 1..queue_depth; 0: min_in_flight with a latency target,
+                                queue_depth without */
     int min_in_flight;     /**< lower bound of the limit, 1..queue_depth; 0: 4, or queue_depth when smaller */
-    double max_p99_latency_ms; /**< latency target; 0: none */
+    double max_p99_latency_ms; /**< latency target, see auraio_set_target_p99(); 0: none */
     size_t buffer_alignment;   /**< of auraio_buffer_alloc(); power of two >= sizeof(void *); 0: page size */
-    bool disable_adaptive;     /**< keep the limit where it starts */
+    bool disable_adaptive;     /**< keep the limit where it starts, for each ring, whatever the device */
     bool enable_sqpoll;        /**< kernel-side submission polling; silently without it where refused */
     int sqpoll_idle_ms;        /**< SQPOLL thread sleeps after this; 0: 1000 */
     auraio_ring_select_t ring_select;
@@ -621,7 +622,7 @@ typedef struct auraio_stats {
     double current_throughput_bps; /**< bytes per second over the last windows; 0 when load has stopped */
     double p99_latency_ms;    /**< dispatch to completion, over the last windows; 0 when load has stopped */
     int current_in_flight;    /**< operations in the kernel */
-    int optimal_in_flight;    /**< the limit, over all rings in use */
+    int optimal_in_flight;    /**< the limits found so far, over all storage targets in use */
     int optimal_batch_size;   /**< operations the driving thread gathers for one system call */
     uint64_t adaptive_spills; /**< submissions that went to another ring because theirs was full */
     uint64_t reserved[8];
@@ -632,11 +633,11 @@ typedef struct auraio_ring_stats {
     int64_t ops_completed;
     int64_t bytes_transferred;
     int pending_count; /**< accepted and not completed */
-    int in_flight_limit;
+    int in_flight_limit; /**< what it may have in flight now of the storage target it uses most */
     int batch_threshold;
     double p99_latency_ms;
     double throughput_bps;
-    int aimd_phase;  /**< AURAIO_PHASE_* */
+    int aimd_phase;  /**< AURAIO_PHASE_*, of that target */
     int queue_depth; /**< as asked for */
     uint64_t reserved[8];
 } auraio_ring_stats_t;
@@ -662,6 +663,43 @@ typedef struct auraio_buffer_stats {
     size_t cached_bytes;          /**< kept for reuse */
     uint64_t reserved[3];
 } auraio_buffer_stats_t;
+
+/**
+ * One storage target: a device, and the limit that is found for it. All rings share it. Target 0 is for what
+ * has none of its own: every device after the first fifteen.
+ */
+typedef struct auraio_target_stats {
+    uint64_t device;       /**< dev_t: st_dev of its files, st_rdev of a block device; 0 for target 0 */
+    int in_flight_limit;   /**< operations that may be in the kernel now: probes included */
+    int optimal_in_flight; /**< the limit without probes */
+    int credits_taken;     /**< of the limit, held by rings: operations in the kernel, or kept ready for them */
+    int rings_waiting;     /**< rings that were refused more */
+    int aimd_phase;        /**< AURAIO_PHASE_* */
+    bool watched;          /**< the limit holds something back, or there is a latency target: it is tuned */
+    double target_p99_ms;  /**< 0: none */
+    int64_t ops_judged;    /**< completions that the controller has seen */
+    int64_t ops_late;      /**< of them, left out because they had waited for the application */
+    uint64_t reserved[8];
+} auraio_target_stats_t;
+
+/** Decisions kept for each target. */
+#define AURAIO_DECISIONS_MAX 32
+
+/** A change of a limit, and the figures it was made on. Figures that played no part are 0. */
+typedef struct auraio_decision {
+    int64_t time_ns; /**< CLOCK_MONOTONIC; 0: the start */
+    int old_limit, new_limit;
+    int aimd_phase;        /**< AURAIO_PHASE_* it was made in */
+    int cause;             /**< see auraio_cause_name() */
+    double throughput_ops; /**< completions per second at the old limit */
+    double p99_latency_ms; /**< at the old limit; only with a latency target */
+    double exceedance;     /**< share of completions over the latency target */
+    double gain;           /**< ln of the throughput against what it was compared with */
+    double gain_error;     /**< standard error of gain */
+    int samples;           /**< completions behind the figures */
+    int reserved32;
+    uint64_t reserved[2];
+} auraio_decision_t;
 
 /** auraio_backend_info_t.features */
 enum {
@@ -709,6 +747,40 @@ AURAIO_API int64_t auraio_get_latency_percentile(const auraio_engine_t *engine, 
 
 /** Fill @p stats. @return 0, or -1: EINVAL (NULL: untouched). */
 AURAIO_API int auraio_get_buffer_stats(const auraio_engine_t *engine, auraio_buffer_stats_t *stats);
+
+/**
+ * Promise a latency: 99 % of the storage operations of each target shall complete, from dispatch on, within
+ * @p target_ms; within that the limit is set for throughput. Replaces auraio_options_t.max_p99_latency_ms, from
+ * the next completion on; each controller goes on from its limit of now, and its decisions begin anew. Where
+ * the target cannot be met at any limit it is loosened, and asked for again now and then.
+ *
+ * @param target_ms  milliseconds, up to 1e9; 0: no target, the limit is the least that gives full throughput.
+ * @return 0, or -1: EINVAL (engine NULL, target_ms negative, NaN or too large), EOPNOTSUPP (created with
+ * disable_adaptive), EPERM (inherited by fork).
+ */
+AURAIO_API int auraio_set_target_p99(auraio_engine_t *engine, double target_ms);
+
+/** How many storage targets there are: at least 1, at most 16; they are never removed. 0: NULL, or created
+ * with disable_adaptive. */
+AURAIO_API int auraio_get_target_count(const auraio_engine_t *engine);
+
+/** Fill @p stats. @return 0, or -1: EINVAL (NULL: untouched; target out of range: zeroed), EPERM. */
+AURAIO_API int auraio_get_target_stats(const auraio_engine_t *engine, int target,
+                                       auraio_target_stats_t *stats);
+
+/**
+ * Copy the newest decisions about storage target @p target, oldest first: why its limit is what it is.
+ *
+ * @param decisions  room for @p max of them; owned by the caller.
+ * @param max        at least 1; no more than AURAIO_DECISIONS_MAX are kept.
+ * @return how many were copied, or -1: EINVAL (NULL, max, target out of range), EPERM.
+ */
+AURAIO_API int auraio_get_decisions(const auraio_engine_t *engine, int target, auraio_decision_t *decisions,
+                                    int max);
+
+/** A short name of auraio_decision_t.cause, as "knee found"; "unknown" for a value out of range. A static
+ * string. */
+AURAIO_API const char *auraio_cause_name(int cause);
 
 /** Fill @p info, up to its struct_size. @return 0, or -1: EINVAL (NULL, struct_size too small), EPERM. */
 AURAIO_API int auraio_get_backend_info(const auraio_engine_t *engine, auraio_backend_info_t *info);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* An engine's life. */
+#include "control.h"
 #include "engine.h"
 
 #include <errno.h>
@@ -39,6 +40,18 @@ static int choose_backend(auraio_options_t *options)
     return 0;
 }
 
+static int create_control(auraio_engine_t *engine)
+{
+    const auraio_options_t *options = &engine->options;
+    struct control_options wanted = {
+        .min_limit = options->min_in_flight,
+        .max_limit = options->queue_depth,
+        .initial_limit = options->initial_in_flight,
+        .p99_target_ns = engine_target_ns(options->max_p99_latency_ms),
+    };
+    return options->disable_adaptive ? 0 : control_create(&wanted, &engine->control);
+}
+
 static int create_group(auraio_engine_t *engine, const struct topology *topology)
 {
     const auraio_options_t *options = &engine->options;
@@ -52,6 +65,7 @@ static int create_group(auraio_engine_t *engine, const struct topology *topology
         .sqpoll_idle_ms = options->sqpoll_idle_ms,
         .observe = meter_observe,
         .observe_context = engine,
+        .control = engine->control ? control_of_rings(engine->control) : NULL,
     };
     int rc = ring_group_create(&config, topology, &engine->group);
     if (rc == 0)
@@ -76,6 +90,7 @@ static void engine_free(auraio_engine_t *engine)
     ring_group_destroy(engine->group);
     pool_destroy(engine->pool);
     meter_free_all(engine);
+    control_destroy(engine->control);
     free(engine);
 }
 
@@ -88,9 +103,13 @@ auraio_engine_t *engine_create(const auraio_options_t *given, const struct topol
     if (!engine)
         return error_null(ENOMEM, "no memory for an engine", 0, 0);
     engine->options = options;
-    int rc = create_group(engine, topology);
-    const char *reason = "io_uring is refused here: see kernel.io_uring_disabled, the seccomp profile of the "
-                         "container, RLIMIT_NOFILE and RLIMIT_MEMLOCK";
+    int rc = create_control(engine);
+    const char *reason = "no memory for the controllers";
+    if (rc == 0) {
+        rc = create_group(engine, topology);
+        reason = "io_uring is refused here: see kernel.io_uring_disabled, the seccomp profile of the "
+                 "container, RLIMIT_NOFILE and RLIMIT_MEMLOCK";
+    }
     if (rc == 0) {
         rc = create_pool(engine);
         reason = "no memory for the buffer pool";

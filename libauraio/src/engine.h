@@ -13,13 +13,15 @@
 #include <stdatomic.h>
 #include <time.h>
 
-enum { ENGINE_RINGS_MAX = 1024 };
+enum { ENGINE_RINGS_MAX = 1024, ENGINE_TARGET_MAX_MS = 1000 * 1000 * 1000 };
 
+struct control;
 struct meter;
 
 struct auraio_engine {
     struct ring_group *group;
     uint64_t identity; /* of the process that created the engine */
+    struct control *control; /* NULL: the limit is fixed */
     pool_t *pool;
     auraio_options_t options;                         /* with defaults filled in */
     _Atomic(struct meter *) meters[ENGINE_RINGS_MAX]; /* of rings that have completed something */
@@ -63,6 +65,13 @@ static inline int64_t engine_now_ns(void)
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* A latency target in milliseconds, at most ENGINE_TARGET_MAX_MS; what is too small to count is 1 ns, not none. */
+static inline int64_t engine_target_ns(double target_ms)
+{
+    double target_ns = target_ms * 1e6;
+    return target_ns > 0 && target_ns < 1 ? 1 : (int64_t)target_ns;
 }
 
 /* Whether operations may be submitted. */

@@ -116,14 +116,17 @@ static int check_depths(auraio_options_t *options)
         return refuse(
             "options.initial_in_flight is %lld: it goes from 1 to queue_depth, %lld, 0 is queue_depth",
             options->initial_in_flight, options->queue_depth);
-    if (options->initial_in_flight == 0)
-        options->initial_in_flight = options->queue_depth;
     /* The default minimum gives way to a smaller queue; a minimum of one's own does not. */
     if (options->min_in_flight == 0 || (options->min_in_flight == 4 && options->queue_depth < 4))
         options->min_in_flight = options->queue_depth < 4 ? options->queue_depth : 4;
     if (options->min_in_flight < 0 || options->min_in_flight > options->queue_depth)
         return refuse("options.min_in_flight is %lld: it goes from 1 to queue_depth, %lld, 0 is the default",
                       options->min_in_flight, options->queue_depth);
+    /* A promise is kept from the start: from below. Without one, what is held back would be held back in vain
+     * until the controller knows better. */
+    bool promise = options->max_p99_latency_ms > 0 && !options->disable_adaptive;
+    if (options->initial_in_flight == 0)
+        options->initial_in_flight = promise ? options->min_in_flight : options->queue_depth;
     if (options->max_pending < 0 || options->max_pending > MAX_PENDING_MAX)
         return refuse("options.max_pending is %lld: it goes from 1 to %lld, 0 is the default",
                       options->max_pending, MAX_PENDING_MAX);
@@ -135,7 +138,7 @@ static int check_depths(auraio_options_t *options)
 static int check_rest(auraio_options_t *options)
 {
     double target_ms = options->max_p99_latency_ms;
-    if (isnan(target_ms) || isinf(target_ms) || target_ms < 0) {
+    if (!(target_ms >= 0) || target_ms > ENGINE_TARGET_MAX_MS) {
         (void)error_real(EINVAL, "options.max_p99_latency_ms is %g: give milliseconds, or 0 for no target",
                          target_ms);
         return EINVAL;
@@ -172,9 +175,9 @@ int options_complete(const auraio_options_t *given, auraio_options_t *ret_option
     auraio_options_t options = defaults();
     int error = given ? copy_versioned(given, &options) : 0;
     if (!error)
-        error = check_depths(&options);
-    if (!error)
         error = check_rest(&options);
+    if (!error)
+        error = check_depths(&options);
     if (!error)
         *ret_options = options;
     return error;

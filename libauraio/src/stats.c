@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What an engine tells about itself. */
+#include "control.h"
 #include "meter.h"
 
 #include <errno.h>
@@ -45,11 +46,13 @@ void auraio_get_stats(const auraio_engine_t *engine, auraio_stats_t *stats)
         sum.bytes_transferred += status.bytes_transferred;
         sum.current_in_flight += status.in_kernel;
         sum.optimal_batch_size = status.batch_threshold;
-        if (status.ops_completed > 0 || status.pending > 0 || ring == 0)
+        if (!engine->control && (status.ops_completed > 0 || status.pending > 0 || ring == 0))
             sum.optimal_in_flight += status.limit;
         if (meter)
             meter_add_recent(meter, now, &reading);
     }
+    if (engine->control)
+        sum.optimal_in_flight = control_optimum(engine->control);
     sum.p99_latency_ms = p99_ms(&reading.recent);
     sum.current_throughput_bps = reading.bytes_per_second;
     *stats = sum;
@@ -78,11 +81,14 @@ int auraio_get_ring_stats(const auraio_engine_t *engine, int ring, auraio_ring_s
     stats->ops_completed = status.ops_completed;
     stats->bytes_transferred = status.bytes_transferred;
     stats->pending_count = status.pending;
-    stats->in_flight_limit = status.limit;
+    struct control_share share = {.limit = status.limit, .phase = AURAIO_PHASE_CONVERGED};
+    if (engine->control)
+        control_ring_share(engine->control, ring, &share);
+    stats->in_flight_limit = share.limit;
     stats->batch_threshold = status.batch_threshold;
     stats->p99_latency_ms = p99_ms(&reading.recent);
     stats->throughput_bps = reading.bytes_per_second;
-    stats->aimd_phase = AURAIO_PHASE_CONVERGED; /* the limit is fixed */
+    stats->aimd_phase = share.phase;
     stats->queue_depth = engine->options.queue_depth;
     return 0;
 }
