@@ -78,24 +78,27 @@ void ring_note_bound(struct ring *ring)
         ring->lanes[i].bound = ring->lanes[i].bound || ring->lanes[i].queued_count > 0;
 }
 
-void ring_note_return(struct ring *ring)
+void ring_note_presence(struct ring *ring)
 {
-    atomic_store_explicit(&ring->returned_ns, system_now_ns(), memory_order_relaxed);
-    atomic_store_explicit(&ring->looked, false, memory_order_relaxed);
+    struct ring_group *group = ring->group;
+    if (atomic_load_explicit(&ring->local, memory_order_relaxed))
+        ring->present_ns = system_now_ns();
+    else if (atomic_load_explicit(&group->driver, memory_order_relaxed) == ring_thread()->id)
+        atomic_store_explicit(&group->present_ns, system_now_ns(), memory_order_relaxed);
 }
 
 /*
- * Whether the completions had to wait for the application. What is in the queue when a thread comes back from
+ * Whether the completions had to wait for the application. What is in the queue when the driver comes back from
  * the kernel has just come; what it finds there later may have been there for as long as it was away. That is
- * the application's doing when it is more than half of what is measured as latency. A thread that looks again
- * and again without sleeping does not let them wait.
+ * the application's doing when it is more than half of what is measured as latency. Time inside the kernel is
+ * not: there it waits for completions, or reads what is in the page cache, which is what such a device is.
  */
-static bool ring_is_late(const struct ring *ring)
+static bool is_late(const struct ring *ring)
 {
-    int64_t returned_ns = atomic_load_explicit(&ring->returned_ns, memory_order_relaxed);
-    if (returned_ns == 0 || atomic_load_explicit(&ring->looked, memory_order_relaxed))
-        return false;
-    return ring->now_ns - returned_ns > ring->batch_latency_ns / (2 * ring->batch_measured);
+    int64_t present_ns = ring->present_ns;
+    if (!atomic_load_explicit(&ring->local, memory_order_relaxed))
+        present_ns = atomic_load_explicit(&ring->group->present_ns, memory_order_relaxed);
+    return present_ns > 0 && ring->now_ns - present_ns > ring->batch_latency_ns / (2 * ring->batch_measured);
 }
 
 void ring_report_control(struct ring *ring)
@@ -107,7 +110,7 @@ void ring_report_control(struct ring *ring)
             targets |= 1u << ring->samples[i].target;
     if (!targets)
         return;
-    bool late = ring_is_late(ring);
+    bool late = is_late(ring);
     for (; targets; targets &= targets - 1) {
         int target = __builtin_ctz(targets);
         struct ring_lane *lane = &ring->lanes[LANE_STORAGE + target];

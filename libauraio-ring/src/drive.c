@@ -117,7 +117,7 @@ static int hand_over(struct ring *ring)
     ring_stamp(ring);
     ring_unlock(ring);
     int rc = ring->group->ops->submit(ring->backend);
-    ring_returned(ring);
+    ring_present(ring);
     if (rc < 0) { /* the kernel is short of memory: the next drive tries again */
         ring_lock(ring);
         ring->owed = true;
@@ -129,7 +129,7 @@ static int hand_over(struct ring *ring)
 void ring_hand_over(struct ring *ring)
 {
     int rc = ring->group->ops->submit(ring->backend);
-    ring_returned(ring);
+    ring_present(ring);
     if (rc < 0)
         (void)hand_over(ring);
 }
@@ -302,8 +302,7 @@ int ring_reap(struct ring *ring)
     if (ring->local)
         clear_notify(ring);
     if (!ring_is_ready(ring)) {
-        if (!atomic_load_explicit(&ring->looked, memory_order_relaxed))
-            atomic_store_explicit(&ring->looked, true, memory_order_relaxed);
+        ring_present(ring);
         return 0;
     }
     struct ring_thread *thread = ring_thread();

@@ -107,8 +107,7 @@ struct ring {
     const _Atomic int *watched;    /* not 0: the controller wants reports */
     int first_lane;                /* of storage, that was used; 0: none was */
     bool mixed;                    /* others were used too */
-    _Atomic bool looked;           /* any: since the last return from the kernel nothing was there to reap */
-    _Atomic int64_t returned_ns;   /* any: when a thread last came back from the kernel; 0: not known */
+    int64_t present_ns;            /* local, while watched: see ring_present() */
     struct slot_list done;         /* finished, callback to come */
     int unsure;                    /* storage operations in the kernel whose class came from the cache */
     int completions_since_look; /* at the classes of what is in the kernel */
@@ -191,6 +190,7 @@ struct ring_group {
     _Atomic bool shut_down;
     _Atomic uint32_t next_ring; /* round robin */
     _Atomic uint64_t spills;
+    _Atomic int64_t present_ns; /* shared rings, while watched: see ring_present() */
 
     pthread_mutex_t sleep_lock;
     int wake_fd; /* eventfd; -1 until somebody sleeps on more than one ring */
@@ -456,7 +456,7 @@ void ring_push(struct ring *ring, struct ring_slot *slot, unsigned how);
 
 /* ----------------------------------------------------------------- credit.c */
 
-/* All with the ring's lock, but for ring_returned(). */
+/* All with the ring's lock, but for ring_present(). */
 static inline bool ring_is_watched(const struct ring *ring)
 {
     return atomic_load_explicit(ring->watched, memory_order_relaxed) > 0;
@@ -470,13 +470,16 @@ void ring_park_credits(struct ring *ring);
 void ring_note_bound(struct ring *ring);
 /* Tell the controller of the samples. */
 void ring_report_control(struct ring *ring);
-void ring_note_return(struct ring *ring);
+void ring_note_presence(struct ring *ring);
 
-/* A thread comes back from the kernel: what completes from here on waits for the application. */
-static inline void ring_returned(struct ring *ring)
+/*
+ * The thread that drives comes back from the kernel, or has found nothing to reap: what completes from here on
+ * waits for the application.
+ */
+static inline void ring_present(struct ring *ring)
 {
     if (__builtin_expect(ring_is_watched(ring), 0))
-        ring_note_return(ring);
+        ring_note_presence(ring);
 }
 
 /* --------------------------------------------------------------- complete.c */

@@ -234,7 +234,7 @@ static int sleep_on_ring(struct ring *ring, int64_t timeout_ns, uint64_t wakes)
     if (atomic_load(&group->wake_count) == wakes && !atomic_load(&ring->has_done) &&
         !atomic_load(&ring->has_mail))
         rc = group->ops->wait(ring->backend, &wait);
-    ring_returned(ring);
+    ring_present(ring);
     if (ring->local) {
         ring->brought = (int)backend_completions(ring->backend);
         atomic_store_explicit(&ring->asleep, false, memory_order_relaxed);
@@ -308,7 +308,7 @@ static int sleep_on_fds(struct sleep_plan *plan, int64_t timeout_ns, uint64_t wa
         rc = ppoll(fds, count, timeout_ns < 0 ? NULL : &limit, NULL);
     }
     for (int i = 0; i < listed; i++)
-        ring_returned(plan->rings[i]);
+        ring_present(plan->rings[i]);
     leave_fd_sleepers(group, fd_wakes);
     return rc == 0 ? -ETIME : 0;
 }

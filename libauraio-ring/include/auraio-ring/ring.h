@@ -133,7 +133,7 @@ struct ring_batch {
     int held_back; /* operations of the target that wait in the ring */
     int in_kernel; /* ... and that are in the kernel */
     bool bound;    /* the limit held operations back when these completed */
-    bool late;     /* they had waited for the application: see ring_is_late() */
+    bool late;     /* they had waited for the application rather than for the device */
     int64_t now_ns;
 };
 
