@@ -299,9 +299,8 @@ static inline struct ring_slot *accept_plain(struct ring *ring, struct ring_op_h
             !slot || lane->queued.head || lane_in_kernel(lane) >= lane->limit ||
                 ring_pending(ring) >= atomic_load_explicit(&group->accept_below, memory_order_relaxed) ||
                 ring->tables_version != atomic_load_explicit(&group->tables_version, memory_order_acquire) ||
-                entry->fd != head.fd || entry->lane == LANE_STREAM ||
-                entry->uses >= USES_BEFORE_LOOK || backend_room(ring->backend) == 0 ||
-                !find_place(ring, head, where, len, &place),
+                entry->fd != head.fd || entry->lane == LANE_STREAM || entry->uses >= USES_BEFORE_LOOK ||
+                backend_room(ring->backend) == 0 || !find_place(ring, head, where, len, &place),
             0)) {
         if (fixed)
             ring_add_fixed_users(ring, -1);

@@ -88,10 +88,11 @@ void ring_note_presence(struct ring *ring)
 }
 
 /*
- * Whether the completions had to wait for the application. What is in the queue when the driver comes back from
- * the kernel has just come; what it finds there later may have been there for as long as it was away. That is
- * the application's doing when it is more than half of what is measured as latency. Time inside the kernel is
- * not: there it waits for completions, or reads what is in the page cache, which is what such a device is.
+ * Whether the completions had to wait for the application. What is in the queue when the driver comes back
+ * from the kernel has just come; what it finds there later may have been there for as long as it was away.
+ * That is the application's doing when it is more than half of what is measured as latency. Time inside the
+ * kernel is not: there it waits for completions, or reads what is in the page cache, which is what such a
+ * device is.
  */
 static bool is_late(const struct ring *ring)
 {

@@ -21,8 +21,8 @@
 #include "backend.h"
 #include "clock.h"
 #include "fork.h"
+#include "lane.h"
 #include "mutex.h"
-#include "slot.h"
 
 #include <pthread.h>
 #include <time.h>
@@ -41,29 +41,12 @@ enum {
     IDLE_SCANS = 16 /* sleepers that find a ring idle before it leaves the bitmap */
 };
 
-struct slot_list {
-    struct ring_slot *head, *tail;
-};
-
 struct class_entry {
     int fd; /* -1: empty */
     uint16_t uses;
     uint8_t slot_class;
     uint8_t lane;
 };
-
-enum { LANE_STREAM = 0, LANE_STORAGE = 1, LANES = LANE_STORAGE + RING_TARGETS };
-
-/* What enters the kernel against one limit. Invariant: with control, limit <= credits. */
-struct ring_lane {
-    struct slot_list queued; /* the FIFO */
-    int queued_count;
-    _Atomic int in_kernel; /* any: written by the ring alone */
-    int limit;             /* operations that may be in the kernel; one may always */
-    int credits;           /* taken from the controller and not given back */
-    bool bound;            /* the limit has held operations back since the last report */
-    bool wanting;          /* the controller was asked for more than it gave */
-} __attribute__((aligned(64)));
 
 /* Immutable once published, shared by reference. */
 struct buffer_table {
@@ -110,7 +93,7 @@ struct ring {
     int64_t present_ns;            /* local, while watched: see ring_present() */
     struct slot_list done;         /* finished, callback to come */
     int unsure;                    /* storage operations in the kernel whose class came from the cache */
-    int completions_since_look; /* at the classes of what is in the kernel */
+    int completions_since_look;    /* at the classes of what is in the kernel */
     _Atomic bool owed; /* something to hand over although nothing is published: see ring_needs_hand_over() */
     _Atomic int batches; /* threads that run callbacks of a batch of this ring, and hand over at its end */
     bool active;         /* in the group's bitmap of rings with work */
@@ -340,56 +323,6 @@ static inline void ring_add_pending(struct ring *ring, int count)
     atomic_store_explicit(&ring->pending, ring_pending(ring) + count, memory_order_relaxed);
 }
 
-static inline void slot_list_append(struct slot_list *list, struct ring_slot *slot)
-{
-    slot->next = NULL;
-    slot->prev = list->tail;
-    if (list->tail)
-        list->tail->next = slot;
-    else
-        list->head = slot;
-    list->tail = slot;
-}
-
-static inline void slot_list_prepend(struct slot_list *list, struct ring_slot *slot)
-{
-    slot->prev = NULL;
-    slot->next = list->head;
-    if (list->head)
-        list->head->prev = slot;
-    else
-        list->tail = slot;
-    list->head = slot;
-}
-
-static inline void slot_list_remove(struct slot_list *list, struct ring_slot *slot)
-{
-    if (slot->prev)
-        slot->prev->next = slot->next;
-    else
-        list->head = slot->next;
-    if (slot->next)
-        slot->next->prev = slot->prev;
-    else
-        list->tail = slot->prev;
-}
-
-/* The lane of a class; META goes with the streams: it does not count either. */
-static inline uint8_t lane_of(enum slot_class slot_class, int target)
-{
-    return (uint8_t)(slot_class == SLOT_STORAGE ? LANE_STORAGE + target : LANE_STREAM);
-}
-
-static inline int lane_in_kernel(const struct ring_lane *lane)
-{
-    return atomic_load_explicit(&lane->in_kernel, memory_order_relaxed);
-}
-
-static inline void lane_count_in_kernel(struct ring_lane *lane, int by)
-{
-    atomic_store_explicit(&lane->in_kernel, lane_in_kernel(lane) + by, memory_order_relaxed);
-}
-
 /* Of all targets. Any thread. */
 static inline int ring_storage_in_kernel(const struct ring *ring)
 {
@@ -473,8 +406,8 @@ void ring_report_control(struct ring *ring);
 void ring_note_presence(struct ring *ring);
 
 /*
- * The thread that drives comes back from the kernel, or has found nothing to reap: what completes from here on
- * waits for the application.
+ * The thread that drives comes back from the kernel, or has found nothing to reap: what completes from here
+ * on waits for the application.
  */
 static inline void ring_present(struct ring *ring)
 {

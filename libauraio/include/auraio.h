@@ -632,7 +632,7 @@ typedef struct auraio_stats {
 typedef struct auraio_ring_stats {
     int64_t ops_completed;
     int64_t bytes_transferred;
-    int pending_count; /**< accepted and not completed */
+    int pending_count;   /**< accepted and not completed */
     int in_flight_limit; /**< what it may have in flight now of the storage target it uses most */
     int batch_threshold;
     double p99_latency_ms;
@@ -672,13 +672,13 @@ typedef struct auraio_target_stats {
     uint64_t device;       /**< dev_t: st_dev of its files, st_rdev of a block device; 0 for target 0 */
     int in_flight_limit;   /**< operations that may be in the kernel now: probes included */
     int optimal_in_flight; /**< the limit without probes */
-    int credits_taken;     /**< of the limit, held by rings: operations in the kernel, or kept ready for them */
-    int rings_waiting;     /**< rings that were refused more */
-    int aimd_phase;        /**< AURAIO_PHASE_* */
-    bool watched;          /**< the limit holds something back, or there is a latency target: it is tuned */
-    double target_p99_ms;  /**< 0: none */
-    int64_t ops_judged;    /**< completions that the controller has seen */
-    int64_t ops_late;      /**< of them, left out because they had waited for the application */
+    int credits_taken; /**< of the limit, held by rings: operations in the kernel, or kept ready for them */
+    int rings_waiting; /**< rings that were refused more */
+    int aimd_phase;    /**< AURAIO_PHASE_* */
+    bool watched;      /**< the limit holds something back, or there is a latency target: it is tuned */
+    double target_p99_ms; /**< 0: none */
+    int64_t ops_judged;   /**< completions that the controller has seen */
+    int64_t ops_late;     /**< of them, left out because they had waited for the application */
     uint64_t reserved[8];
 } auraio_target_stats_t;
 
@@ -750,9 +750,9 @@ AURAIO_API int auraio_get_buffer_stats(const auraio_engine_t *engine, auraio_buf
 
 /**
  * Promise a latency: 99 % of the storage operations of each target shall complete, from dispatch on, within
- * @p target_ms; within that the limit is set for throughput. Replaces auraio_options_t.max_p99_latency_ms, from
- * the next completion on; each controller goes on from its limit of now, and its decisions begin anew. Where
- * the target cannot be met at any limit it is loosened, and asked for again now and then.
+ * @p target_ms; within that the limit is set for throughput. Replaces auraio_options_t.max_p99_latency_ms,
+ * from the next completion on; each controller goes on from its limit of now, and its decisions begin anew.
+ * Where the target cannot be met at any limit it is loosened, and asked for again now and then.
  *
  * @param target_ms  milliseconds, up to 1e9; 0: no target, the limit is the least that gives full throughput.
  * @return 0, or -1: EINVAL (engine NULL, target_ms negative, NaN or too large), EOPNOTSUPP (created with

@@ -20,7 +20,7 @@ struct meter;
 
 struct auraio_engine {
     struct ring_group *group;
-    uint64_t identity; /* of the process that created the engine */
+    uint64_t identity;       /* of the process that created the engine */
     struct control *control; /* NULL: the limit is fixed */
     pool_t *pool;
     auraio_options_t options;                         /* with defaults filled in */

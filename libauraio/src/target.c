@@ -17,7 +17,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static const int64_t rest_ns = 100 * 1000 * 1000; /* longer than the pauses of a bursty load; short for a user */
+static const int64_t rest_ns =
+    100 * 1000 * 1000; /* longer than the pauses of a bursty load; short for a user */
 
 static void watch(struct target *target)
 {
@@ -263,8 +264,8 @@ bool target_check(struct target *target)
 {
     pthread_mutex_lock(&target->lock);
     int held = 0, waiting = 0;
-    bool valid = auraio_adapt_is_valid(&target->adapt) &&
-                 target->share.limit == auraio_adapt_limit(&target->adapt);
+    bool valid =
+        auraio_adapt_is_valid(&target->adapt) && target->share.limit == auraio_adapt_limit(&target->adapt);
     for (int ring = 0; ring < target->user_count; ring++) {
         struct target_user *user = user_of(target, ring);
         held += target->shares[ring].held;

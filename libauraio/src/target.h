@@ -3,8 +3,8 @@
  * One storage target: the controller that finds its limit, the credits that divide it between rings, and what
  * is known of each ring that uses it.
  *
- * Everything is guarded by the target's lock but for what belongs to one ring (its struct target_user, but for
- * `parked`, and whether it wants credits), which only that ring changes, one call at a time.
+ * Everything is guarded by the target's lock but for what belongs to one ring (its struct target_user, but
+ * for `parked`, and whether it wants credits), which only that ring changes, one call at a time.
  */
 #ifndef AURAIO_TARGET_H
 #define AURAIO_TARGET_H
@@ -16,7 +16,8 @@
 
 enum { TARGET_RINGS_MAX = 1024, TARGET_KEPT_MAX = 128 };
 
-/* A ring that uses the target. A cache line of its own: parking is on the way of a ring that works now and then. */
+/* A ring that uses the target. A cache line of its own: parking is on the way of a ring that works now and
+ * then. */
 struct target_user {
     _Atomic int parked; /* credits that the ring holds and doesn't need; whoever takes them first has them */
     int in_flight;      /* operations in the kernel, at the last report */

@@ -39,11 +39,12 @@ static void tear_down(void)
     close(memory);
 }
 
-static void submit_reads(auraio_engine_t *engine, int fd, int count, auraio_callback_t callback, void *context)
+static void submit_reads(auraio_engine_t *engine, int fd, int count, auraio_callback_t callback,
+                         void *context)
 {
     for (int i = 0; i < count; i++)
-        check_accepted(auraio_read(engine, fd, auraio_buf(buf), BYTES, (off_t)(i % BLOCKS) * BYTES, callback,
-                                   context));
+        check_accepted(
+            auraio_read(engine, fd, auraio_buf(buf), BYTES, (off_t)(i % BLOCKS) * BYTES, callback, context));
 }
 
 /* The target of a descriptor's device, -1: there is none. */
@@ -131,7 +132,8 @@ TestEveryMode(control, a_limit_that_holds_back_is_tuned, .timeout = 60, .init = 
     check_at_least(stats.in_flight_limit, 2);
     check_at_least(stats.ops_judged, 1);
     check_is(stats.watched, true);
-    const int count = auraio_get_decisions(engine, find_target(engine, disk), decisions, AURAIO_DECISIONS_MAX);
+    const int count =
+        auraio_get_decisions(engine, find_target(engine, disk), decisions, AURAIO_DECISIONS_MAX);
     check_at_least(count, 2);
     check_at_least(decisions[1].new_limit, 2);
     check_is(auraio_get_decisions(engine, find_target(engine, disk), decisions, 1), 1);

@@ -78,6 +78,8 @@ static void expect_the_rest_refused(const struct inherited *inherited)
     const struct iovec iov = {buf, BYTES};
     auraio_backend_info_t info = {.struct_size = sizeof(info)};
     auraio_stats_t stats = {.ops_completed = 77};
+    auraio_target_stats_t target;
+    auraio_decision_t decision;
     child_refused(auraio_poll(engine));
     child_refused(auraio_wait(engine, -1));
     child_refused(auraio_drain(engine, -1));
@@ -89,6 +91,10 @@ static void expect_the_rest_refused(const struct inherited *inherited)
     child_refused(auraio_update_file(engine, 0, inherited->file));
     child_refused(auraio_unregister_files(engine));
     child_refused(auraio_get_backend_info(engine, &info));
+    child_refused(auraio_set_target_p99(engine, 1));
+    child_refused(auraio_get_target_stats(engine, 0, &target));
+    child_refused(auraio_get_decisions(engine, 0, &decision, 1));
+    child_requires(auraio_get_target_count(engine) == 0);
     child_refused_null(auraio_buffer_alloc(engine, BYTES));
     auraio_get_stats(engine, &stats);
     child_requires(stats.ops_completed == 77);

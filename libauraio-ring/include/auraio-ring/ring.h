@@ -115,10 +115,10 @@ typedef void (*ring_observer_t)(void *context, int ring, const struct ring_sampl
                                 int64_t now_ns);
 
 /*
- * Control of how many operations of storage are in the kernel. Storage is divided into targets (devices, as the
- * controller tells them apart), and each target into credits: an operation enters the kernel when its ring
- * holds a credit for it, or has nothing of that target there. Rings take credits as they need them and keep
- * them while they are busy. The controller is told of batches while *watched is not 0.
+ * Control of how many operations of storage are in the kernel. Storage is divided into targets (devices, as
+ * the controller tells them apart), and each target into credits: an operation enters the kernel when its
+ * ring holds a credit for it, or has nothing of that target there. Rings take credits as they need them and
+ * keep them while they are busy. The controller is told of batches while *watched is not 0.
  *
  * Calls for one ring never overlap, calls for different rings do, with their rings' locks held: none of these
  * may call the group.
