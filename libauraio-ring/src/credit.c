@@ -126,8 +126,7 @@ void ring_report_control(struct ring *ring)
             .now_ns = ring->now_ns,
         };
         int excess = control->report(control->context, ring->index, &batch);
-        assert(excess >= 0);
-        give_back(ring, lane, excess);
+        give_back(ring, lane, excess >= 0 ? excess : lane->credits - lane->limit);
         lane->bound = false;
         lane->wanting = lane->wanting && lane->queued_count > 0;
     }

@@ -236,7 +236,7 @@ int target_report(struct target *target, int ring, const struct ring_batch *batc
         return 0;
     keep_samples(target, user, batch);
     if (pthread_mutex_trylock(&target->lock) != 0)
-        return 0;
+        return -1;
     int excess = 0;
     if (atomic_load_explicit(&target->watched, memory_order_relaxed)) {
         target->in_flight += batch->in_kernel - user->in_flight;

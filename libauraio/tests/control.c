@@ -228,12 +228,11 @@ Test(control, what_waited_for_the_application_is_no_evidence)
     check_is(stats().ops_judged, 3 * BATCH);
 }
 
-static void *report_while_locked(void *target)
+static void *report_once(void *target)
 {
     static struct ring_sample samples[BATCH];
     const struct ring_batch batch = {.samples = samples, .count = BATCH, .now_ns = ms};
-    check_is(target_report(target, 0, &batch), 0);
-    return NULL;
+    return (void *)(intptr_t)target_report(target, 0, &batch);
 }
 
 Test(control, samples_that_find_the_lock_taken_are_reported_the_next_time)
@@ -243,14 +242,16 @@ Test(control, samples_that_find_the_lock_taken_are_reported_the_next_time)
     _Atomic int watched = 0;
     struct target *target;
     pthread_t thread;
+    void *excess;
     check_is(target_create(1, &options, &watched, &target), 0);
     check_is(target_take(target, 0, 1), 1);
     pthread_mutex_lock(&target->lock);
-    check_is(pthread_create(&thread, NULL, report_while_locked, target), 0);
-    check_is(pthread_join(thread, NULL), 0); /* it doesn't wait */
+    check_is(pthread_create(&thread, NULL, report_once, target), 0);
+    check_is(pthread_join(thread, &excess), 0); /* it doesn't wait */
+    check_is((intptr_t)excess, -1);
     check_is(target->samples, 0);
     pthread_mutex_unlock(&target->lock);
-    (void)report_while_locked(target);
+    check_is((intptr_t)report_once(target), 0);
     check_is(target->samples, 2 * BATCH);
     check_that(target_check(target));
     target_destroy(target);

@@ -147,7 +147,7 @@ struct ring_control {
     void (*give)(void *context, int ring, int target, int credits);
     /* The ring has nothing of the target any more: its credits wait for it until others want them. */
     void (*park)(void *context, int ring, int target, int credits);
-    /* Returns how many credits the ring should give back. */
+    /* Returns how many credits the ring should give back; negative: as many as it was told the last time. */
     int (*report)(void *context, int ring, const struct ring_batch *batch);
 };
 
