@@ -66,6 +66,7 @@ static void set_class(struct ring_slot *slot, struct class_entry entry)
     slot->slot_class = entry.slot_class;
     slot->lane = entry.lane;
     slot->flags |= SLOT_CLASS_SURE;
+    slot->plain = slot->plain && entry.slot_class == SLOT_STORAGE;
 }
 
 /* The lane of an operation that counts as storage whatever its descriptor is. */

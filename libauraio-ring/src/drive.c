@@ -207,6 +207,7 @@ static inline void take_completion(struct ring *ring, const struct backend_compl
     sample->latency_ns = ring->now_ns - slot->dispatch_ns;
     sample->bytes = (uint64_t)result;
     sample->kind = (enum ring_sample_kind)(slot->op.opcode - RING_OP_READ);
+    sample->target = slot->lane - LANE_STORAGE;
     ring->batch_latency_ns += sample->latency_ns;
     ring->batch_measured++;
     ring->batch_bytes += result;

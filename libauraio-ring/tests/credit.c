@@ -205,6 +205,19 @@ Test(credit, nobody_is_told_while_nobody_watches)
     check_is(controller.reports, 2);
 }
 
+Test(credit, operations_that_need_no_detour_are_reported_with_their_target_too)
+{
+    controller.free = 64;
+    submit_reads(2); /* the first looks at the descriptor, both get credits */
+    complete(1);
+    controller.watched = 1;
+    submit_reads(1);
+    complete(1);
+    check_is(controller.last.target, TARGET);
+    check_is(controller.last.samples[0].target, TARGET);
+    complete(1);
+}
+
 Test(credit, a_report_says_whether_the_limit_held_something_back)
 {
     controller.free = 3;
