@@ -290,16 +290,16 @@ static inline struct ring_slot *accept_plain(struct ring *ring, struct ring_op_h
     struct ring_group *group = ring->group;
     struct ring_slot *slot = ring->free;
     struct class_entry *entry = &ring->classes[(unsigned)head.fd % CLASS_CACHE];
-    struct ring_lane *lane = &ring->lanes[entry->lane];
+    struct ring_lane *lane = entry->in;
     struct place place;
     unsigned fixed = head.flags & RING_OP_FIXED;
     if (fixed)
         ring_begin_fixed(ring);
     if (__builtin_expect(
-            !slot || lane->queued.head || lane_in_kernel(lane) >= lane->limit ||
+            !slot || entry->fd != head.fd || entry->slot_class != SLOT_STORAGE ||
+                entry->uses >= USES_BEFORE_LOOK || lane->queued.head || lane_in_kernel(lane) >= lane->limit ||
                 ring_pending(ring) >= atomic_load_explicit(&group->accept_below, memory_order_relaxed) ||
                 ring->tables_version != atomic_load_explicit(&group->tables_version, memory_order_acquire) ||
-                entry->fd != head.fd || entry->lane == LANE_STREAM || entry->uses >= USES_BEFORE_LOOK ||
                 backend_room(ring->backend) == 0 || !find_place(ring, head, where, len, &place),
             0)) {
         if (fixed)
@@ -312,8 +312,8 @@ static inline struct ring_slot *accept_plain(struct ring *ring, struct ring_op_h
     slot->op.u.addr = place.addr;
     slot->op.len = len;
     slot->flags = fixed ? SLOT_FIXED_COUNTED : 0;
-    slot->slot_class = SLOT_STORAGE;
     slot->lane = entry->lane;
+    slot->slot_class = SLOT_STORAGE;
     slot->tries = 0;
     slot->plain = true;
     slot->room = 1;

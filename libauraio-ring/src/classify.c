@@ -55,6 +55,7 @@ static struct class_entry look_at_fd(struct ring *ring, int fd, bool *ret_known)
     if (*ret_known) {
         entry.slot_class = (uint8_t)class_of_stat(&st);
         entry.lane = lane_of_stat(ring, &st);
+        entry.in = &ring->lanes[entry.lane];
         *cache_entry(ring, fd) = entry;
     }
     note_lane(ring, entry.lane);

@@ -57,10 +57,9 @@ static enum ring_sample_kind kind_of(const struct ring_slot *slot)
     return is_read(slot) ? RING_SAMPLE_READ : RING_SAMPLE_WRITE;
 }
 
-void ring_report_samples(struct ring *ring)
+void ring_report_batch(struct ring *ring)
 {
-    if (ring->sample_count == 0)
-        return;
+    assert(ring->sample_count > 0);
     if (ring->batch_measured > 0) {
         /* A division costs as much as the rest of this: at a depth of one there is none. */
         int64_t mean_ns = ring->batch_latency_ns;
@@ -351,7 +350,6 @@ void ring_take_completions(struct ring *ring)
     unsigned count = backend_completions(ring->backend);
     unsigned head = __atomic_load_n(queue->completion_head, __ATOMIC_RELAXED);
     ring->now_ns = ring_now_ns(ring);
-    ring_note_bound(ring);
     for (unsigned i = 0; i < count; i++) {
         struct backend_completion completion = queue->completions[(head + i) & queue->completion_mask];
         ring_on_completion(ring, &completion);

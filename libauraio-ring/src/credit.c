@@ -3,7 +3,7 @@
  * Credits of storage targets, as a ring holds them: see struct ring_control.
  *
  * A lane keeps the credits it took while it has operations, so that the way of an operation is one comparison
- * with the lane's limit. What the controller wants back (`credits` above `limit`) is given as operations
+ * with the lane's limit. What the controller wants back (`credits` above `kept`) is given as operations
  * complete. A lane that has run empty parks its credits: it finds them again without a lock unless somebody
  * else wanted them meanwhile.
  */
@@ -23,6 +23,13 @@ static void change_credits(struct ring *ring, struct ring_lane *lane, int by)
     assert(lane->credits >= 0 && ring->credits >= 0);
 }
 
+static void keep_credits(struct ring_lane *lane, int kept)
+{
+    lane->kept = kept > 0 ? kept : 0;
+    lane->limit = kept > 1 ? kept : 1;
+    assert(lane->kept <= lane->credits);
+}
+
 /* Give back what the operations in the kernel don't need, at most @excess; the rest as they complete. */
 static void give_back(struct ring *ring, struct ring_lane *lane, int excess)
 {
@@ -34,7 +41,7 @@ static void give_back(struct ring *ring, struct ring_lane *lane, int excess)
         change_credits(ring, lane, -given);
         excess -= given;
     }
-    lane->limit = lane->credits > excess ? lane->credits - excess : 0;
+    keep_credits(lane, lane->credits - excess);
 }
 
 void ring_take_credits(struct ring *ring, struct ring_lane *lane, int more)
@@ -43,7 +50,7 @@ void ring_take_credits(struct ring *ring, struct ring_lane *lane, int more)
     if (!control)
         return;
     int waiting = lane->queued_count > more ? lane->queued_count : more;
-    int want = lane_in_kernel(lane) + waiting - lane->limit, room = ring->credits_max - ring->credits;
+    int want = lane_in_kernel(lane) + waiting - lane->kept, room = ring->credits_max - ring->credits;
     if (want > room)
         want = room;
     if (want <= 0)
@@ -51,9 +58,10 @@ void ring_take_credits(struct ring *ring, struct ring_lane *lane, int more)
     int taken = control->take(control->context, ring->index, target_of(ring, lane), want);
     assert(taken >= 0);
     change_credits(ring, lane, taken);
-    lane->limit += taken;
+    keep_credits(lane, lane->kept + taken);
     lane->wanting = taken < want;
     lane->bound = lane->bound || lane->wanting;
+    ring->parkable = true;
     if (ring->credits > ring->credits_max) /* more were parked than there is room for now */
         give_back(ring, lane, ring->credits - ring->credits_max);
 }
@@ -61,21 +69,20 @@ void ring_take_credits(struct ring *ring, struct ring_lane *lane, int more)
 void ring_park_credits(struct ring *ring)
 {
     const struct ring_control *control = ring->group->config.control;
-    for (int i = LANE_STORAGE; control && i < ring->lanes_used; i++) {
+    ring->parkable = false;
+    for (int i = LANE_STORAGE; i < ring->lanes_used; i++) {
         struct ring_lane *lane = &ring->lanes[i];
-        if (lane_in_kernel(lane) > 0 || lane->queued.head || (lane->credits == 0 && !lane->wanting))
+        if (lane->credits == 0 && !lane->wanting)
             continue;
+        if (lane_in_kernel(lane) > 0 || lane->queued.head) {
+            ring->parkable = true;
+            continue;
+        }
         control->park(control->context, ring->index, target_of(ring, lane), lane->credits);
         change_credits(ring, lane, -lane->credits);
-        lane->limit = 0;
+        keep_credits(lane, 0);
         lane->wanting = lane->bound = false;
     }
-}
-
-void ring_note_bound(struct ring *ring)
-{
-    for (int i = LANE_STORAGE; i < ring->lanes_used; i++)
-        ring->lanes[i].bound = ring->lanes[i].bound || ring->lanes[i].queued_count > 0;
 }
 
 void ring_note_presence(struct ring *ring)
@@ -121,12 +128,12 @@ void ring_report_control(struct ring *ring)
             .target = target,
             .held_back = lane->queued_count,
             .in_kernel = lane_in_kernel(lane),
-            .bound = lane->bound,
+            .bound = lane->bound || lane->queued_count > 0,
             .late = late,
             .now_ns = ring->now_ns,
         };
         int excess = control->report(control->context, ring->index, &batch);
-        give_back(ring, lane, excess >= 0 ? excess : lane->credits - lane->limit);
+        give_back(ring, lane, excess >= 0 ? excess : lane->credits - lane->kept);
         lane->bound = false;
         lane->wanting = lane->wanting && lane->queued_count > 0;
     }

@@ -104,7 +104,8 @@ static void push_chain(struct ring *ring, struct ring_slot *first, int count)
     }
 }
 
-/* One operation of a lane may always be there: so none starves, and its completion has the ring ask again. */
+/* A chain longer than the limit goes when nothing else is there, and so do operations for which there are no
+ * credits, one by one: so none starves, and its completion has the ring ask again. */
 static bool fits(struct ring *ring, struct ring_lane *lane, int count)
 {
     if (lane_in_kernel(lane) + count > lane->limit && lane != &ring->lanes[LANE_STREAM])
@@ -183,6 +184,7 @@ void ring_dispatch_queued(struct ring *ring)
     for (int i = 0; i < ring->lanes_used; i++) {
         struct ring_lane *lane = &ring->lanes[i];
         struct ring_slot *first;
+        lane->bound = lane->bound || lane->queued_count > 0;
         while ((first = lane->queued.head) && fits(ring, lane, (int)first->room) && ring_make_room(ring, 1)) {
             ring_dequeue(ring, first);
             push_admitted(ring, first, (int)first->room);

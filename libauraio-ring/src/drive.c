@@ -228,8 +228,6 @@ static void take_batch(struct ring *ring, struct frame *frame, unsigned max)
     count = count < max ? count : max;
     unsigned head = __atomic_load_n(queue->completion_head, __ATOMIC_RELAXED);
     ring->now_ns = ring_now_ns(ring);
-    if (ring->queued_count > 0)
-        ring_note_bound(ring);
     for (unsigned i = 0; i < count; i++)
         take_completion(ring, &queue->completions[(head + i) & queue->completion_mask], frame);
     /* Release: the backend may overwrite what we have read. */
@@ -287,7 +285,7 @@ static void retire_frame(struct ring *ring, struct frame *frame)
     if (ring->backend)
         ring_stamp(ring);
     ring_count_batches(ring, -1);
-    if (empty || ring->mixed)
+    if (ring->parkable && (empty || ring->mixed))
         ring_park_credits(ring);
     ring_unlock(ring);
     if (ring->backend && backend_published(ring->backend) > 0)

@@ -3,8 +3,8 @@
  * Lists of slots, and lanes: what enters the kernel against one limit, and the FIFO of what waits for it.
  *
  * A ring has one lane for streams, bounded by what its completion queue can hold, and one for each storage
- * target. The limit of those is fixed, or with control the credits that the ring holds of the target less what
- * it was asked to give back.
+ * target. The limit of those is fixed, or with control the credits that the ring holds of the target less
+ * what it was asked to give back, and at least one: so an operation by itself asks nobody.
  */
 #ifndef AURAIO_RING_LANE_H
 #define AURAIO_RING_LANE_H
@@ -17,13 +17,14 @@ struct slot_list {
 
 enum { LANE_STREAM = 0, LANE_STORAGE = 1, LANES = LANE_STORAGE + RING_TARGETS };
 
-/* What enters the kernel against one limit. Invariant: with control, limit <= credits. */
+/* What enters the kernel against one limit. Invariant: with control, kept <= credits, limit is kept or 1. */
 struct ring_lane {
     struct slot_list queued; /* the FIFO */
     int queued_count;
     _Atomic int in_kernel; /* any: written by the ring alone */
-    int limit;             /* operations that may be in the kernel; one may always */
+    int limit;             /* operations that may be in the kernel, at least 1 */
     int credits;           /* taken from the controller and not given back */
+    int kept;              /* of those, what it was not asked to give back */
     bool bound;            /* the limit has held operations back since the last report */
     bool wanting;          /* the controller was asked for more than it gave */
 } __attribute__((aligned(64)));

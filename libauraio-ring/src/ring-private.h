@@ -46,6 +46,7 @@ struct class_entry {
     uint16_t uses;
     uint8_t slot_class;
     uint8_t lane;
+    struct ring_lane *in; /* the lane itself */
 };
 
 /* Immutable once published, shared by reference. */
@@ -90,6 +91,7 @@ struct ring {
     const _Atomic int *watched;    /* not 0: the controller wants reports */
     int first_lane;                /* of storage, that was used; 0: none was */
     bool mixed;                    /* others were used too */
+    bool parkable;                 /* a lane holds credits, or wants some */
     int64_t present_ns;            /* local, while watched: see ring_present() */
     struct slot_list done;         /* finished, callback to come */
     int unsure;                    /* storage operations in the kernel whose class came from the cache */
@@ -399,8 +401,6 @@ static inline bool ring_is_watched(const struct ring *ring)
 void ring_take_credits(struct ring *ring, struct ring_lane *lane, int more);
 /* Lanes whose operations have all completed let go of their credits. */
 void ring_park_credits(struct ring *ring);
-/* A batch is about to be taken: note which lanes the limit holds back. */
-void ring_note_bound(struct ring *ring);
 /* Tell the controller of the samples. */
 void ring_report_control(struct ring *ring);
 void ring_note_presence(struct ring *ring);
@@ -424,7 +424,12 @@ void ring_add_sample(struct ring *ring, const struct ring_slot *slot);
 void ring_finish(struct ring *ring, struct ring_slot *slot, int64_t result);
 /* Take every completion there is and decide what it means; nothing is delivered. */
 void ring_take_completions(struct ring *ring);
-void ring_report_samples(struct ring *ring);
+void ring_report_batch(struct ring *ring);
+static inline void ring_report_samples(struct ring *ring)
+{
+    if (ring->sample_count > 0)
+        ring_report_batch(ring);
+}
 /* What a stopped operation completes with: bytes so far, or why it was stopped. */
 int64_t slot_stopped_result(const struct ring_slot *slot);
 

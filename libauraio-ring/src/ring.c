@@ -16,8 +16,8 @@ int ring_new(struct ring_group *group, int index, int node, struct ring **ret_ri
     *ring = (struct ring){.group = group, .index = index, .node = node, .lanes_used = LANE_STORAGE + 1};
     static const _Atomic int never;
     ring->watched = group->config.control ? group->config.control->watched : &never;
-    if (!group->config.control)
-        ring->lanes[LANE_STORAGE].limit = group->config.limit;
+    for (int i = LANE_STORAGE; i < LANES; i++)
+        ring->lanes[i].limit = group->config.control ? 1 : group->config.limit;
     ring->bell_fd = ring->notify_fd = -1;
     for (int i = 0; i < CLASS_CACHE; i++)
         ring->classes[i].fd = -1;
@@ -184,7 +184,10 @@ static bool lanes_are_valid(const struct ring *ring, int *ret_count)
         if (!list_is_valid(&lane->queued, SLOT_QUEUED, &listed) || listed != lane->queued_count ||
             lane_in_kernel(lane) < 0 || lane->credits < 0)
             return false;
-        if (ring->group->config.control && i != LANE_STREAM && lane->limit > lane->credits)
+        if (ring->group->config.control && i != LANE_STREAM &&
+            (lane->kept > lane->credits || lane->limit != (lane->kept > 1 ? lane->kept : 1)))
+            return false;
+        if ((lane->credits > 0 || lane->wanting) && !ring->parkable)
             return false;
         if (i >= ring->lanes_used && (listed > 0 || lane->credits > 0 || lane_in_kernel(lane) > 0))
             return false;

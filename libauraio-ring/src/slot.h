@@ -57,11 +57,11 @@ struct ring_slot {
     struct ring_slot *next, *prev; /* in the list that its state names */
     int64_t result;                /* SLOT_DONE */
     uint16_t flags;
+    uint8_t lane; /* see struct ring_lane */
     uint8_t slot_class;
     uint8_t tries; /* retries without progress */
     uint8_t plain; /* a whole read or write in its first attempt, with nothing else to it; a free slot has
                       every field that such a one does not set as it needs it, zero */
-    uint8_t lane;  /* see struct ring_lane */
     uint16_t room; /* of a chain head in a FIFO: its length */
     uint64_t done; /* bytes transferred so far */
     struct ring_slot *chain; /* successor in a chain */

@@ -151,6 +151,29 @@ Test(credit, without_credits_they_go_one_by_one)
     check_is(controller.parks, 1); /* it wants nothing any more, and says so */
 }
 
+Test(credit, an_operation_by_itself_needs_none)
+{
+    controller.free = 64;
+    for (int i = 0; i < READS; i++) {
+        submit_reads(1);
+        check_is(in_kernel(), 1);
+        check_is(controller.free, 64);
+        complete(1);
+    }
+    check_is(controller.parks, 0);
+}
+
+Test(credit, operations_that_need_no_detour_are_reported_with_their_target_too)
+{
+    submit_reads(1); /* looks at the descriptor */
+    complete(1);
+    controller.watched = 1;
+    submit_reads(1);
+    complete(1);
+    check_is(controller.last.target, TARGET);
+    check_is(controller.last.samples[0].target, TARGET);
+}
+
 Test(credit, credits_that_come_free_are_taken_with_the_next_completion)
 {
     submit_reads(READS);
@@ -181,10 +204,10 @@ Test(credit, a_lane_with_nothing_to_do_keeps_nothing_while_a_pipe_is_waited_for)
     const pipe_pair_t pipe = pipe_open(0);
     struct ring_op op = op_transfer(RING_OP_READ, pipe.read_fd, bytes, 1, -1, &waiting);
     controller.free = 64;
-    submit_reads(1);
+    submit_reads(2);
     (void)submit(group, &op);
-    check_is(controller.taken, 1);
-    complete(1);
+    check_is(controller.taken, 2);
+    complete(2);
     check_is(waiting.calls, 0);
     check_is(controller.taken, 0);
     complete(1);
@@ -203,19 +226,6 @@ Test(credit, nobody_is_told_while_nobody_watches)
     check_is(controller.reports, 1);
     complete(2);
     check_is(controller.reports, 2);
-}
-
-Test(credit, operations_that_need_no_detour_are_reported_with_their_target_too)
-{
-    controller.free = 64;
-    submit_reads(2); /* the first looks at the descriptor, both get credits */
-    complete(1);
-    controller.watched = 1;
-    submit_reads(1);
-    complete(1);
-    check_is(controller.last.target, TARGET);
-    check_is(controller.last.samples[0].target, TARGET);
-    complete(1);
 }
 
 Test(credit, a_report_says_whether_the_limit_held_something_back)

@@ -200,7 +200,7 @@ void control_ring_share(const struct control *control, int ring, struct control_
         int64_t used = ((int64_t)user->held << 40) + user->granted;
         if (used > most || (i == 1 && used == most)) { /* 0 is the least likely to be what will be used */
             most = used;
-            ret_share->limit = user->held + free;
+            ret_share->limit = user->held + free > 1 ? user->held + free : 1;
             ret_share->phase = (int)auraio_adapt_phase(&target->adapt);
         }
         pthread_mutex_unlock(&target->lock);
@@ -213,7 +213,7 @@ int control_optimum(const struct control *control)
     for (int i = 0; i < count; i++) {
         struct target *target = target_at(control, i);
         pthread_mutex_lock(&target->lock);
-        if (target->user_count > 0 || (count == 1 && i == 0))
+        if (i > 0 || target->user_count > 0 || count == 1)
             optimum += auraio_adapt_base_limit(&target->adapt);
         pthread_mutex_unlock(&target->lock);
     }

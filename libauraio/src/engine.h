@@ -67,7 +67,8 @@ static inline int64_t engine_now_ns(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-/* A latency target in milliseconds, at most ENGINE_TARGET_MAX_MS; what is too small to count is 1 ns, not none. */
+/* A latency target in milliseconds, at most ENGINE_TARGET_MAX_MS; what is too small to count is 1 ns, not
+ * none. */
 static inline int64_t engine_target_ns(double target_ms)
 {
     double target_ns = target_ms * 1e6;

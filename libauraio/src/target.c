@@ -100,6 +100,15 @@ static struct target_user *user_make(struct target *target, int ring)
     return user;
 }
 
+/* A ring that has needed no credit so far reports. NULL: no memory. */
+static struct target_user *user_join(struct target *target, int ring)
+{
+    pthread_mutex_lock(&target->lock);
+    struct target_user *user = user_make(target, ring);
+    pthread_mutex_unlock(&target->lock);
+    return user;
+}
+
 static void give_locked(struct target *target, int ring, int credits)
 {
     int rc = auraio_adapt_share_give(&target->share, target->shares, target->user_count, ring, credits);
@@ -231,8 +240,10 @@ static void note_bound(struct target *target, const struct ring_batch *batch)
 
 int target_report(struct target *target, int ring, const struct ring_batch *batch)
 {
+    if (!atomic_load_explicit(&target->watched, memory_order_relaxed))
+        return 0;
     struct target_user *user = user_of(target, ring);
-    if (!user || !atomic_load_explicit(&target->watched, memory_order_relaxed))
+    if (!user && !(user = user_join(target, ring)))
         return 0;
     keep_samples(target, user, batch);
     if (pthread_mutex_trylock(&target->lock) != 0)

@@ -202,6 +202,15 @@ Test(control, nobody_reports_until_a_ring_asks_in_vain)
     check_that(stats().watched);
 }
 
+Test(control, a_ring_that_has_needed_no_credit_reports_too)
+{
+    check_is(take(0, LIMIT + 1), LIMIT);
+    (void)report(0, ms, true, false);
+    (void)report(1, ms, false, false);
+    check_is(stats().ops_judged, 2 * BATCH);
+    check_that(control_check(control));
+}
+
 Test(control, a_target_rests_when_its_limit_has_held_nothing_back_for_a_while)
 {
     check_is(take(0, LIMIT + 1), LIMIT);
