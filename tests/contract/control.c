@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <math.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -114,6 +115,19 @@ TestEveryMode(control, with_a_limit_of_one_every_ring_gets_on, .timeout = 60, .i
     auraio_destroy(engine);
 }
 
+/* The highest limit that any decision led to. */
+static int highest_limit(const auraio_engine_t *engine, int target)
+{
+    auraio_decision_t decisions[AURAIO_DECISIONS_MAX];
+    const int count = auraio_get_decisions(engine, target, decisions, AURAIO_DECISIONS_MAX);
+    int highest = 0;
+    check_at_least(count, 1);
+    for (int i = 0; i < count; i++)
+        highest = decisions[i].new_limit > highest ? decisions[i].new_limit : highest;
+    return highest;
+}
+
+/* A search begins with more depth, whatever comes of it: so it needs completions, and no speed. */
 TestEveryMode(control, a_limit_that_holds_back_is_tuned, .timeout = 60, .init = set_up, .fini = tear_down)
 {
     tally_t tally = {0};
@@ -122,21 +136,19 @@ TestEveryMode(control, a_limit_that_holds_back_is_tuned, .timeout = 60, .init = 
     options.max_p99_latency_ms = 1000;
     auraio_engine_t *engine = engine_with(&options);
     const int64_t deadline_ms = now_ms() + PATIENCE_MS;
-    auraio_target_stats_t stats = {0};
-    auraio_decision_t decisions[AURAIO_DECISIONS_MAX];
-    while (stats.in_flight_limit < 2 && now_ms() < deadline_ms) {
-        submit_reads(engine, disk, READS, tally_record, &tally);
-        check_is(auraio_drain(engine, PATIENCE_MS), READS);
-        check_is(auraio_get_target_stats(engine, find_target(engine, disk), &stats), 0);
-    }
-    check_at_least(stats.in_flight_limit, 2);
+    auraio_target_stats_t stats;
+    auraio_decision_t decision;
+    int target;
+    do {
+        submit_reads(engine, disk, READS / 8, tally_record, &tally);
+        check_is(auraio_drain(engine, PATIENCE_MS), READS / 8);
+        target = find_target(engine, disk);
+    } while (highest_limit(engine, target) < 2 && now_ms() < deadline_ms);
+    check_at_least(highest_limit(engine, target), 2);
+    check_is(auraio_get_target_stats(engine, target, &stats), 0);
     check_at_least(stats.ops_judged, 1);
     check_is(stats.watched, true);
-    const int count =
-        auraio_get_decisions(engine, find_target(engine, disk), decisions, AURAIO_DECISIONS_MAX);
-    check_at_least(count, 2);
-    check_at_least(decisions[1].new_limit, 2);
-    check_is(auraio_get_decisions(engine, find_target(engine, disk), decisions, 1), 1);
+    check_is(auraio_get_decisions(engine, target, &decision, 1), 1);
     check_is(tally.failures, 0);
     auraio_destroy(engine);
 }
@@ -163,7 +175,7 @@ TestEveryMode(control, two_devices_have_a_target_each, .timeout = 60, .init = se
 /* A thread that has done some I/O and does none now. */
 struct idler {
     auraio_engine_t *engine;
-    atomic_bool idle, leave;
+    sem_t idle, leave;
 };
 
 static void *read_and_idle(void *context)
@@ -174,15 +186,9 @@ static void *read_and_idle(void *context)
     for (int i = 0; i < 64; i++)
         (void)!auraio_read(idler->engine, disk, auraio_buf(own), BYTES, 0, tally_record, &tally);
     (void)auraio_drain(idler->engine, PATIENCE_MS);
-    atomic_store(&idler->idle, true);
-    while (!atomic_load(&idler->leave))
-        usleep(1000);
+    sem_post(&idler->idle);
+    sem_wait(&idler->leave);
     return NULL;
-}
-
-static bool is_idle(void *context)
-{
-    return atomic_load(&((struct idler *)context)->idle);
 }
 
 static int in_flight_now(const auraio_engine_t *engine)
@@ -200,13 +206,17 @@ Test(control, the_credits_of_a_thread_that_idles_go_to_those_that_work, .timeout
     tally_t tally = {0};
     auraio_options_t options = options_of(AURAIO_SELECT_THREAD_LOCAL, LIMIT);
     struct idler idler = {.engine = engine_with(&options)};
+    check_is(sem_init(&idler.idle, 0, 0), 0);
+    check_is(sem_init(&idler.leave, 0, 0), 0);
     check_is(pthread_create(&thread, NULL, read_and_idle, &idler), 0);
-    check_that(await_condition(is_idle, &idler, PATIENCE_MS));
+    check_is(sem_wait(&idler.idle), 0);
     submit_reads(idler.engine, disk, LIMIT, tally_record, &tally);
     check_is(in_flight_now(idler.engine), LIMIT); /* not handed over, but let into the ring's queue */
     check_is(auraio_drain(idler.engine, PATIENCE_MS), LIMIT);
-    atomic_store(&idler.leave, true);
+    check_is(sem_post(&idler.leave), 0);
     check_is(pthread_join(thread, NULL), 0);
+    sem_destroy(&idler.idle);
+    sem_destroy(&idler.leave);
     auraio_destroy(idler.engine);
 }
 
