@@ -2,70 +2,93 @@
 /* What the cases have in common; see bench.h. */
 #include "bench.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
-struct watcher {
-    struct report *report;
-    const char *label;
+/* How long a turn is and how many rounds there are. Long enough that starting and ending with fewer reads in
+ * flight than the depth hardly counts, and many rather than long, since only the number of rounds brings the
+ * confidence interval down. The disk's speed wanders more than the processor's. */
+static const struct {
+    unsigned turn_ms, rounds;
+} durations[2][2] = {
+    {[PRECISION_ROUGH] = {25, 7}, [PRECISION_FINE] = {25, 25}},  /* cached */
+    {[PRECISION_ROUGH] = {60, 6}, [PRECISION_FINE] = {100, 21}}, /* direct */
 };
 
-static void show(double done, void *user_data)
+enum { DUELLISTS = 2, SETTING_UP_MS = 200 };
+
+const struct bench_case *bench_case_of(const struct row *row)
 {
-    struct watcher *watcher = user_data;
-    report_progress(watcher->report, watcher->label, done);
+    const struct bench_case *c = bench_cases;
+    size_t length = strcspn(row->name, "/");
+    while (c->name && (strlen(c->name) != length || strncmp(c->name, row->name, length) != 0))
+        c++;
+    return c;
 }
 
-struct duel bench_duel(struct bench *bench, unsigned depth)
+unsigned bench_scaled(const struct bench *bench, unsigned full, unsigned least)
 {
-    return (struct duel){
-        .path = bench->path,
-        .depth = depth,
-        .lanes = 1,
-        .metric = DUEL_CPU,
-        .rounds = bench->quick ? 9 : 41,
-        .turn_ms = bench->quick ? 10 : 25,
+    static const unsigned divisors[] = {[EFFORT_FULL] = 1, [EFFORT_QUICK] = 3, [EFFORT_SMOKE] = 1000};
+    unsigned scaled = full / divisors[bench->effort];
+    return scaled > least ? scaled : least;
+}
+
+double bench_seconds(const struct bench *bench, const struct row *row)
+{
+    static const double shares[] = {[EFFORT_FULL] = 1, [EFFORT_QUICK] = 0.35, [EFFORT_SMOKE] = 0.02};
+    return row->seconds * shares[bench->effort] + SETTING_UP_MS / 1e3;
+}
+
+static int measure_duel(const struct bench *bench, const struct row *row, struct outcome *outcome)
+{
+    struct duel duel = {
+        .task = row->task,
+        .rounds = bench_scaled(bench, row->rounds, bench->effort == EFFORT_SMOKE ? 1 : 5),
+        .turn_ms = bench->effort == EFFORT_SMOKE ? 1 : row->turn_ms,
+        .peers = {row->peers[0], row->peers[1]},
+        .peer_count = DUELLISTS,
     };
-}
-
-static void report_peer(struct bench *bench, const struct duel *duel, const struct duel_result *results,
-                        unsigned seat, const char *label, double target)
-{
-    const struct duel_result *result = &results[seat];
-    const struct peer *peer = duel->peers[seat];
-    if (result->error < 0) {
-        report_left_out(bench->report, label, peer->name,
-                        peer->missing ? peer->missing : strerror(-result->error));
-        return;
+    duel.task.path = bench->path;
+    for (unsigned i = 0; i < DUELLISTS; i++) {
+        if (row->peers[i]->missing)
+            return outcome_leave_out(outcome, "%s", row->peers[i]->missing);
     }
-    report_row(bench->report, &(struct report_row){
-                                  .label = label,
-                                  .subject = duel->peers[0]->name,
-                                  .against = peer->name,
-                                  .value = result->ratio,
-                                  .low = result->ratio_low,
-                                  .high = result->ratio_high,
-                                  .subject_rate = results[0].rate,
-                                  .against_rate = result->rate,
-                                  .target_kind = target > 0 ? REPORT_AT_LEAST : REPORT_NO_TARGET,
-                                  .target = target,
-                              });
-}
-
-int bench_report_duel(struct bench *bench, struct duel duel, const char *label, double target)
-{
-    char what[64];
-    snprintf(what, sizeof(what), "%s, %s", duel.peers[0]->name, label);
-    struct watcher watcher = {bench->report, what};
-    duel.progress = show;
-    duel.user_data = &watcher;
-
-    struct duel_result results[DUEL_PEERS];
-    int r = duel_run(&duel, results);
+    int r = bench_prepare_file(bench, row);
     if (r < 0)
         return r;
-    for (unsigned seat = 1; seat < duel.peer_count; seat++)
-        report_peer(bench, &duel, results, seat, label, target);
+    struct duel_result results[DUEL_PEERS];
+    r = duel_run(&duel, results);
+    if (r < 0)
+        return r;
+    if (results[1].error < 0)
+        return results[1].error;
+    static const char *const labels[] = {[DUEL_CPU] = "per CPU-second", [DUEL_WALL] = "per second"};
+    for (unsigned i = 0; i < DUEL_METRICS; i++) {
+        unsigned metric = (row->metric + i) % DUEL_METRICS;
+        outcome_add_ratio(outcome, labels[metric], "op/s", results[0].rate[metric], results[1].rate[metric],
+                          results[1].ratio[metric]);
+    }
     return 0;
+}
+
+struct row bench_duel_row(const struct peer *ours, const struct peer *theirs, struct task task,
+                          enum goal goal, enum precision precision)
+{
+    struct row row = {
+        .ours = ours->name,
+        .theirs = theirs->name,
+        .goal = goal,
+        .measure = measure_duel,
+        .task = task,
+        .peers = {ours, theirs},
+        .metric = task.direct ? DUEL_WALL : DUEL_CPU,
+        .rounds = durations[task.direct][precision].rounds,
+        .turn_ms = durations[task.direct][precision].turn_ms,
+    };
+    row.seconds = (row.rounds + 1) * 2 * DUELLISTS * row.turn_ms / 1e3;
+    return row;
+}
+
+int bench_prepare_file(const struct bench *bench, const struct row *row)
+{
+    return row->task.direct ? data_file_cool(bench->path) : data_file_heat(bench->path);
 }

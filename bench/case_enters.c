@@ -14,6 +14,8 @@
 #include "child.h"
 #include "peers.h"
 
+enum { SHORT = 2000, LONG = 22000 };
+
 /* The count in strace's table, 0 when the call does not appear. */
 static int read_count(const char *path, uint64_t *ret_count)
 {
@@ -31,60 +33,56 @@ static int read_count(const char *path, uint64_t *ret_count)
     return 0;
 }
 
-static int count_enters(struct bench *bench, const char *output, const struct peer *peer, unsigned depth,
-                        uint64_t ops, uint64_t *ret_count)
+static int count_enters(const struct bench *bench, const char *output, const struct row *row, uint64_t ops,
+                        uint64_t *ret_count)
 {
     const char *const strace[] = {"strace", "-f",   "-c", "-U", "calls,name", "-e", "trace=io_uring_enter",
                                   "-o",     output, NULL};
-    int r = child_run(bench, strace, peer, depth, ops);
+    int r = child_run(bench, strace, row->peers[0], row->task.depth, ops);
     return r < 0 ? r : read_count(output, ret_count);
 }
 
-static int report_enters(struct bench *bench, const char *output, const struct peer *peer, unsigned depth,
-                         double target)
+static int measure_enters(const struct bench *bench, const struct row *row, struct outcome *outcome)
 {
-    enum { SHORT = 2000, LONG = 22000 };
-    char label[32];
-    uint64_t few = 0, many = 0;
-    snprintf(label, sizeof(label), "depth %u", depth);
-    report_progress(bench->report, "counting io_uring_enter", 0.5);
-    int r = count_enters(bench, output, peer, depth, SHORT, &few);
-    if (r == 0)
-        r = count_enters(bench, output, peer, depth, LONG, &many);
-    if (r < 0) {
-        const char *reason = r == -ENOENT   ? "strace is not installed"
-                             : r == -ECHILD ? "the run under strace failed"
-                                            : strerror(-r);
-        report_left_out(bench->report, label, peer->name, reason);
-        return 0;
-    }
-    report_row(bench->report, &(struct report_row){
-                                  .label = label,
-                                  .subject = peer->name,
-                                  .value = ((double)many - (double)few) / (LONG - SHORT),
-                                  .unit = "calls/op",
-                                  .target_kind = target > 0 ? REPORT_AT_MOST : REPORT_NO_TARGET,
-                                  .target = target,
-                              });
-    return 0;
-}
-
-int case_enters(struct bench *bench)
-{
-    report_group(bench->report, "enters", "io_uring_enter calls per operation, cached reads");
+    uint64_t few = 0, many = 0, longer = bench_scaled(bench, LONG - SHORT, SHORT);
     char *output = child_output(bench);
     if (!output)
         return -errno;
-    int r = data_file_heat(bench->path);
-    for (unsigned depth = 32; r == 0 && depth > 0; depth = depth == 32 ? 1 : 0) {
-        double target = depth == 32 ? 1.0 / 16 : 0;
-        r = report_enters(bench, output, &peer_auraio, depth, target);
-        if (r == 0)
-            r = report_enters(bench, output, &peer_auraio_zero, depth, target);
-        if (r == 0)
-            r = report_enters(bench, output, &peer_raw, depth, 0);
-    }
+    int r = bench_prepare_file(bench, row);
+    if (r == 0)
+        r = count_enters(bench, output, row, SHORT, &few);
+    if (r == 0)
+        r = count_enters(bench, output, row, SHORT + longer, &many);
     unlink(output);
     free(output);
+    if (r == -ENOENT)
+        return outcome_leave_out(outcome, "strace is not installed");
+    if (r == -ECHILD)
+        return outcome_leave_out(outcome, "the run under strace failed");
+    if (r == 0)
+        outcome_add_single(outcome, "calls", "1/op", ((double)many - (double)few) / (double)longer);
     return r;
+}
+
+void case_enters(struct plan *plan)
+{
+    static const struct {
+        const struct peer *peer;
+        unsigned depth;
+        enum goal goal;
+    } rows[] = {
+        {&peer_auraio, 32, GOAL_ENTERS}, {&peer_auraio_zero, 32, GOAL_ENTERS}, {&peer_raw, 32, GOAL_NONE},
+        {&peer_auraio, 1, GOAL_NONE},    {&peer_auraio_zero, 1, GOAL_NONE},    {&peer_raw, 1, GOAL_NONE},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct row row = {
+            .ours = rows[i].peer->name,
+            .goal = rows[i].goal,
+            .seconds = 1.5,
+            .measure = measure_enters,
+            .task = {.depth = rows[i].depth, .lanes = 1},
+            .peers = {rows[i].peer},
+        };
+        plan_add(plan, &row, "enters/%u/%s", rows[i].depth, row.ours);
+    }
 }

@@ -8,11 +8,12 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "child.h"
 #include "peers.h"
+
+enum { OPS = 32000, OPS_LEAST = 2000 };
 
 /* callgrind's file says "totals: N" once; nothing counted means that it never saw the measured call. */
 static int read_total(const char *path, uint64_t *ret_total)
@@ -33,58 +34,49 @@ static int read_total(const char *path, uint64_t *ret_total)
     return r;
 }
 
-static int report_instructions(struct bench *bench, const char *output, const struct peer *peer,
-                               unsigned depth, double target)
+static int measure_instructions(const struct bench *bench, const struct row *row, struct outcome *outcome)
 {
-    enum { OPS = 32000 };
-    char label[32], out_option[512];
-    snprintf(label, sizeof(label), "depth %u", depth);
-    snprintf(out_option, sizeof(out_option), "--callgrind-out-file=%s", output);
-    const char *const callgrind[] = {"valgrind", "--tool=callgrind", "--toggle-collect=bench_measured",
-                                     out_option, NULL};
-    uint64_t total = 0;
-    report_progress(bench->report, "counting instructions", 0.5);
-    int r = child_run(bench, callgrind, peer, depth, OPS);
-    if (r == 0)
-        r = read_total(output, &total);
-    if (r < 0) {
-        const char *reason = r == -ENOENT   ? "valgrind is not installed"
-                             : r == -ECHILD ? "the run under callgrind failed"
-                                            : strerror(-r);
-        report_left_out(bench->report, label, peer->name, reason);
-        return 0;
-    }
-    report_row(bench->report, &(struct report_row){
-                                  .label = label,
-                                  .subject = peer->name,
-                                  .value = (double)total / OPS,
-                                  .unit = "instructions/op",
-                                  .target_kind = target > 0 ? REPORT_AT_MOST : REPORT_NO_TARGET,
-                                  .target = target,
-                              });
-    return 0;
-}
-
-int case_instructions(struct bench *bench)
-{
-    static const struct {
-        const struct peer *peer;
-        unsigned depth;
-        double target;
-    } runs[] = {
-        {&peer_auraio, 32, 250},   {&peer_auraio, 1, 420},   {&peer_auraio_zero, 32, 0},
-        {&peer_auraio_zero, 1, 0}, {&peer_raw, 32, 0},       {&peer_raw, 1, 0},
-        {&peer_raw_shared, 32, 0}, {&peer_raw_shared, 1, 0},
-    };
-    report_group(bench->report, "instructions",
-                 "user instructions per operation, harness included, cached reads");
-    char *output = child_output(bench);
+    uint64_t total = 0, ops = bench_scaled(bench, OPS, OPS_LEAST);
+    char *output = child_output(bench), *out_option = NULL;
     if (!output)
         return -errno;
-    int r = data_file_heat(bench->path);
-    for (size_t i = 0; r == 0 && i < sizeof(runs) / sizeof(runs[0]); i++)
-        r = report_instructions(bench, output, runs[i].peer, runs[i].depth, runs[i].target);
+    int r = asprintf(&out_option, "--callgrind-out-file=%s", output) < 0 ? -ENOMEM : 0;
+    const char *const callgrind[] = {"valgrind", "--tool=callgrind", "--toggle-collect=bench_measured",
+                                     out_option, NULL};
+    if (r == 0)
+        r = bench_prepare_file(bench, row);
+    if (r == 0)
+        r = child_run(bench, callgrind, row->peers[0], row->task.depth, ops);
+    if (r == 0)
+        r = read_total(output, &total);
     unlink(output);
+    free(out_option);
     free(output);
+    if (r == -ENOENT)
+        return outcome_leave_out(outcome, "valgrind is not installed");
+    if (r == -ECHILD)
+        return outcome_leave_out(outcome, "the run under callgrind failed");
+    if (r == 0)
+        outcome_add_single(outcome, "instructions", "1/op", (double)total / (double)ops);
     return r;
+}
+
+void case_instructions(struct plan *plan)
+{
+    static const struct peer *const all[] = {&peer_auraio, &peer_auraio_zero, &peer_raw, &peer_raw_shared};
+    static const unsigned depths[] = {32, 1};
+    for (unsigned d = 0; d < sizeof(depths) / sizeof(depths[0]); d++) {
+        for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+            enum goal goal = depths[d] == 32 ? GOAL_INSTRUCTIONS : GOAL_INSTRUCTIONS_1;
+            struct row row = {
+                .ours = all[i]->name,
+                .goal = all[i] == &peer_auraio ? goal : GOAL_NONE,
+                .seconds = 2,
+                .measure = measure_instructions,
+                .task = {.depth = depths[d], .lanes = 1},
+                .peers = {all[i]},
+            };
+            plan_add(plan, &row, "instructions/%u/%s", depths[d], row.ours);
+        }
+    }
 }

@@ -1,18 +1,25 @@
 /* SPDX-License-Identifier: MIT */
-/* Every case's entry. Each returns 0 or a negative errno. */
+/* Every case's entry: it adds its rows to the plan. */
 #ifndef BENCH_CASES_H
 #define BENCH_CASES_H
 
 #include "bench.h"
 
-int case_cached(struct bench *bench);
-int case_zero(struct bench *bench);
-int case_threads(struct bench *bench);
-int case_direct(struct bench *bench);
-int case_peers(struct bench *bench);
-int case_peers_direct(struct bench *bench);
-int case_enters(struct bench *bench);
-int case_engine(struct bench *bench);
-int case_instructions(struct bench *bench);
+void case_cached(struct plan *plan);
+void case_zero(struct plan *plan);
+void case_threads(struct plan *plan);
+void case_peers(struct plan *plan);
+void case_mixed(struct plan *plan);
+void case_submitters(struct plan *plan);
+void case_direct(struct plan *plan);
+void case_zero_direct(struct plan *plan);
+void case_peers_direct(struct plan *plan);
+void case_latency(struct plan *plan);
+void case_create(struct plan *plan);
+void case_memory(struct plan *plan);
+void case_idle(struct plan *plan);
+void case_enters(struct plan *plan);
+void case_instructions(struct plan *plan);
+void case_pool(struct plan *plan);
 
 #endif

@@ -22,7 +22,7 @@ static void exec_quietly(char *const *arguments)
     _exit(errno == ENOENT ? NOT_FOUND : NOT_FOUND - 1);
 }
 
-int child_run(struct bench *bench, const char *const *tool, const struct peer *peer, unsigned depth,
+int child_run(const struct bench *bench, const char *const *tool, const struct peer *peer, unsigned depth,
               uint64_t ops)
 {
     char depth_text[16], ops_text[24];
@@ -52,7 +52,7 @@ int child_run(struct bench *bench, const char *const *tool, const struct peer *p
     return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -ECHILD;
 }
 
-char *child_output(struct bench *bench)
+char *child_output(const struct bench *bench)
 {
     char *path = NULL;
     if (asprintf(&path, "%s.XXXXXX", bench->path) < 0)

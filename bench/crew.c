@@ -16,6 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { SCRUBBED = 0xff };
+
 enum order { ORDER_OPEN, ORDER_RUN, ORDER_CLOSE, ORDER_QUIT };
 
 struct seat {
@@ -33,7 +35,6 @@ struct post {
 
 struct crew {
     struct load load;
-    size_t buffers_size;
     struct seat seats[CREW_SEATS];
     enum order order;
     unsigned seat;
@@ -138,6 +139,13 @@ static int command(struct crew *crew, enum order order, unsigned seat)
     return 0;
 }
 
+/* xorshift's state must not be zero; the multipliers keep lanes and seeds apart. */
+static void sow(struct crew *crew, uint64_t seed)
+{
+    for (unsigned i = 0; i < crew->load.lanes; i++)
+        crew->posts[i].lane.random = (0x9e3779b97f4a7c15u * (i + 1) + 0xbf58476d1ce4e5b9u * seed) | 1;
+}
+
 static int start_threads(struct crew *crew)
 {
     for (unsigned i = 0; i < crew->load.lanes; i++) {
@@ -151,19 +159,35 @@ static int start_threads(struct crew *crew)
 
 static int open_file(struct crew *crew, const char *path)
 {
+    unsigned longest = crew->load.slot_bytes / DATA_PAGE;
     struct stat st;
     crew->load.fd = open(path, O_RDONLY | O_CLOEXEC | (crew->load.direct ? O_DIRECT : 0));
     if (crew->load.fd < 0 || fstat(crew->load.fd, &st) != 0)
         return -errno;
-    if (st.st_size < DATA_PAGE || st.st_size / DATA_PAGE > UINT32_MAX)
+    if (st.st_size / DATA_PAGE < longest || st.st_size / DATA_PAGE > UINT32_MAX)
         return -EFBIG;
     crew->load.pages = (uint32_t)(st.st_size / DATA_PAGE);
+    crew->load.places = crew->load.pages - longest + 1;
     return 0;
 }
 
-int crew_new(const char *path, bool direct, unsigned depth, unsigned lanes, struct crew **ret_crew)
+/* One mapping on huge pages where there are any: as good as memory for I/O gets. */
+static int make_buffers(struct crew *crew)
 {
-    assert(depth > 0 && lanes > 0 && lanes <= CREW_LANES);
+    size_t huge = (size_t)2 << 20,
+           needed = (size_t)crew->load.lanes * crew->load.depth * crew->load.slot_bytes;
+    size_t size = (needed + huge - 1) & ~(huge - 1);
+    crew->load.buffers = aligned_alloc(huge, size);
+    if (!crew->load.buffers)
+        return -ENOMEM;
+    madvise(crew->load.buffers, size, MADV_HUGEPAGE);
+    memset(crew->load.buffers, 0, size);
+    return 0;
+}
+
+int crew_new(const struct task *task, struct crew **ret_crew)
+{
+    assert(task->depth > 0 && task->lanes > 0 && task->lanes <= CREW_LANES);
     int r = -ENOMEM;
     struct crew *crew = calloc(1, sizeof(*crew));
     if (!crew)
@@ -171,24 +195,26 @@ int crew_new(const char *path, bool direct, unsigned depth, unsigned lanes, stru
     pthread_mutex_init(&crew->lock, NULL);
     pthread_cond_init(&crew->issue, NULL);
     pthread_cond_init(&crew->finish, NULL);
-    crew->load = (struct load){.fd = -1, .direct = direct, .depth = depth, .lanes = lanes};
-    /* One mapping on huge pages where there are any: as good as memory for I/O gets. */
-    size_t huge = (size_t)2 << 20;
-    crew->buffers_size = ((size_t)lanes * depth * DATA_PAGE + huge - 1) & ~(huge - 1);
-    crew->load.buffers = aligned_alloc(huge, crew->buffers_size);
-    if (!crew->load.buffers)
+    crew->load = (struct load){
+        .fd = -1,
+        .direct = task->direct,
+        .mixed = task->mixed,
+        .depth = task->depth,
+        .lanes = task->lanes,
+        .slot_bytes = task->mixed ? MIXED_MOST : DATA_PAGE,
+    };
+    r = make_buffers(crew);
+    if (r < 0)
         goto fail;
-    madvise(crew->load.buffers, crew->buffers_size, MADV_HUGEPAGE);
-    memset(crew->load.buffers, 0, crew->buffers_size);
-    for (unsigned i = 0; i < lanes; i++) {
+    for (unsigned i = 0; i < task->lanes; i++) {
         struct post *post = &crew->posts[i];
         post->crew = crew;
         post->lane.load = &crew->load;
-        post->lane.buffers = crew->load.buffers + (size_t)i * depth * DATA_PAGE;
-        post->lane.random = 0x9e3779b97f4a7c15u * (i + 1);
+        post->lane.buffers = crew->load.buffers + (size_t)i * task->depth * crew->load.slot_bytes;
     }
-    r = open_file(crew, path);
-    if (r == 0 && lanes > 1)
+    sow(crew, 0);
+    r = open_file(crew, task->path);
+    if (r == 0 && task->lanes > 1)
         r = start_threads(crew);
     if (r < 0)
         goto fail;
@@ -199,7 +225,7 @@ fail:
     return r;
 }
 
-static void close_seat(struct crew *crew, unsigned number)
+void crew_close(struct crew *crew, unsigned number)
 {
     struct seat *seat = &crew->seats[number];
     if (!seat->peer)
@@ -215,7 +241,7 @@ void crew_free(struct crew *crew)
     if (!crew)
         return;
     for (unsigned i = 0; i < CREW_SEATS; i++)
-        close_seat(crew, i);
+        crew_close(crew, i);
     if (crew->threads > 0) {
         (void)command(crew, ORDER_QUIT, 0);
         for (unsigned i = 0; i < crew->threads; i++)
@@ -243,14 +269,15 @@ int crew_open(struct crew *crew, unsigned number, const struct peer *peer)
     seat->peer = peer;
     r = command(crew, ORDER_OPEN, number);
     if (r < 0)
-        close_seat(crew, number);
+        crew_close(crew, number);
     return r;
 }
 
-int crew_run(struct crew *crew, unsigned number, uint64_t ops, struct crew_time *ret_time)
+int crew_run(struct crew *crew, unsigned number, uint64_t ops, uint64_t seed, struct crew_time *ret_time)
 {
     assert(number < CREW_SEATS && crew->seats[number].peer);
     crew->ops = ops;
+    sow(crew, seed);
     uint64_t cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID), wall_ns = clock_ns(CLOCK_MONOTONIC);
     int r = command(crew, ORDER_RUN, number);
     *ret_time = (struct crew_time){
@@ -260,19 +287,51 @@ int crew_run(struct crew *crew, unsigned number, uint64_t ops, struct crew_time 
     return r;
 }
 
-static unsigned char *buffer_of(struct crew *crew, struct post *post, unsigned number, unsigned slot)
+int crew_time_each(struct crew *crew, unsigned number, unsigned ops, uint64_t seed, double *ret_us)
+{
+    assert(number < CREW_SEATS && crew->seats[number].peer && crew->load.lanes == 1);
+    const struct peer *peer = crew->seats[number].peer;
+    sow(crew, seed);
+    uint64_t before_ns = clock_ns(CLOCK_MONOTONIC);
+    for (unsigned i = 0; i < ops; i++) {
+        int r = peer->run(crew->posts[0].states[number], 1);
+        if (r < 0)
+            return r;
+        uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
+        ret_us[i] = (double)(now_ns - before_ns) / 1e3;
+        before_ns = now_ns;
+    }
+    return 0;
+}
+
+unsigned char *crew_buffer(struct crew *crew, unsigned number, unsigned lane, unsigned slot)
 {
     const struct peer *peer = crew->seats[number].peer;
+    struct post *post = &crew->posts[lane];
     if (peer->buffer)
         return peer->buffer(post->states[number], slot);
-    return post->lane.buffers + (size_t)slot * DATA_PAGE;
+    return lane_buffer(&post->lane, slot);
+}
+
+/* A slot holds a read's whole pages, behind them maybe those of a longer one before, then what scrubbing
+ * left. */
+static bool slot_is_valid(const struct crew *crew, const unsigned char *slot)
+{
+    unsigned pages = crew->load.slot_bytes / DATA_PAGE, read = 0;
+    while (read < pages && data_page_is_valid(slot + (size_t)read * DATA_PAGE, crew->load.pages))
+        read++;
+    for (size_t i = (size_t)read * DATA_PAGE; i < crew->load.slot_bytes; i++) {
+        if (slot[i] != SCRUBBED)
+            return false;
+    }
+    return read > 0;
 }
 
 void crew_scrub(struct crew *crew, unsigned number)
 {
     for (unsigned i = 0; i < crew->load.lanes; i++) {
         for (unsigned slot = 0; slot < crew->load.depth; slot++)
-            memset(buffer_of(crew, &crew->posts[i], number, slot), 0xff, DATA_PAGE);
+            memset(crew_buffer(crew, number, i, slot), SCRUBBED, crew->load.slot_bytes);
     }
 }
 
@@ -280,7 +339,7 @@ bool crew_verify(struct crew *crew, unsigned number)
 {
     for (unsigned i = 0; i < crew->load.lanes; i++) {
         for (unsigned slot = 0; slot < crew->load.depth; slot++) {
-            if (!data_page_is_valid(buffer_of(crew, &crew->posts[i], number, slot), crew->load.pages))
+            if (!slot_is_valid(crew, crew_buffer(crew, number, i, slot)))
                 return false;
         }
     }

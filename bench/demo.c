@@ -103,31 +103,32 @@ static void copy_and_verify(struct demo *demo, const char *path)
     close(to);
 }
 
-static void race(struct demo *demo, struct duel *duel, const char *label)
+static void race(struct demo *demo, struct task task, const char *label)
 {
-    duel->peers[0] = &peer_auraio_zero;
-    duel->peers[1] = &peer_pread;
-    duel->peers[2] = &peer_ring;
-    duel->peer_count = 3;
-    duel->lanes = 1;
-    duel->rounds = 11;
-    duel->limit_ms = 6000;
-    duel->turn_ms = duel->direct ? 100 : 40;
-    duel->progress = show;
-    duel->user_data = demo;
+    enum duel_metric metric = task.direct ? DUEL_WALL : DUEL_CPU;
+    struct duel duel = {
+        .task = task,
+        .rounds = 11,
+        .limit_ms = 6000,
+        .turn_ms = task.direct ? 90 : 40,
+        .peers = {&peer_auraio_zero, &peer_pread, &peer_ring},
+        .peer_count = 3,
+        .progress = show,
+        .user_data = demo,
+    };
     demo->task = label;
 
     struct duel_result results[DUEL_PEERS];
-    int r = duel_run(duel, results);
+    int r = duel_run(&duel, results);
     progress_clear(&demo->progress);
     if (r < 0)
         options_fail("%s: %s", label, strerror(-r));
-    printf("%-34s %9.0f/s", label, results[0].rate);
-    for (unsigned i = 1; i < duel->peer_count; i++) {
+    printf("%-34s %9.0f/s", label, results[0].rate[metric]);
+    for (unsigned i = 1; i < duel.peer_count; i++) {
         if (results[i].error < 0)
             printf("  %20s", strerror(-results[i].error));
         else
-            printf("  %9.0f/s  %6.2fx", results[i].rate, results[i].ratio);
+            printf("  %9.0f/s  %6.2fx", results[i].rate[metric], results[i].ratio[metric].middle);
     }
     printf("\n");
 }
@@ -161,7 +162,7 @@ int main(int argc, char **argv)
     const char *dir = parse(argc, argv);
     struct demo demo = {.task = "writing the data file"};
     progress_init(&demo.progress);
-    char *path = options_data_file(dir, show, &demo);
+    char *path = options_data_file(dir, OPTIONS_DATA_MIB, show, &demo);
     progress_clear(&demo.progress);
     printf("AuraIO %s on %s\n", auraio_version(), path);
     fflush(stdout);
@@ -169,18 +170,18 @@ int main(int argc, char **argv)
 
     printf("%-34s %11s  %20s  %20s\n", "4 KiB random reads", "AuraIO", "pread, AuraIO is",
            "liburing, AuraIO is");
-    struct duel cached = {.path = path, .depth = 32, .metric = DUEL_CPU};
+    struct task task = {.path = path, .depth = 32, .lanes = 1};
     int r = data_file_heat(path);
     if (r == 0)
-        race(&demo, &cached, "cached, 32 at once, per CPU-second");
-    struct duel direct = {.path = path, .depth = 32, .direct = true, .metric = DUEL_WALL};
+        race(&demo, task, "cached, 32 at once, per CPU-second");
+    task.direct = true;
     if (r == 0)
         r = data_file_cool(path);
     if (r < 0)
         options_fail("%s: %s", path, strerror(-r));
-    race(&demo, &direct, "from the disk, 32 at once");
-    direct.depth = 4;
-    race(&demo, &direct, "from the disk, 4 at once");
+    race(&demo, task, "from the disk, 32 at once");
+    task.depth = 4;
+    race(&demo, task, "from the disk, 4 at once");
     free(path);
     return EXIT_SUCCESS;
 }

@@ -1,30 +1,32 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A duel: several peers do the same load in turns, in one process and one run: A B C, C B A, A B C and so on.
- * Each round gives one ratio of the first peer to each other one; their median is the figure. Whatever slows
- * the machine for longer than a round slows all of them, and absolute speeds don't matter.
+ * A duel: peers do the same work in turns, in one process and one run. A round goes there and back, A B B A:
+ * what drifts during a round falls out of it. Each round gives one ratio of the first peer to each other one;
+ * their median is the figure. Whatever slows the machine for longer than a turn slows all of them, and
+ * absolute speeds don't matter.
+ *
+ * Turns last equally long for all; both turns of a pair read the same places in the same order, as far as
+ * each gets.
  */
 #ifndef BENCH_DUEL_H
 #define BENCH_DUEL_H
 
-#include "peer.h"
+#include "crew.h"
+#include "stats.h"
 
-enum { DUEL_PEERS = 8 };
+enum { DUEL_PEERS = 3 };
 
 enum duel_metric {
-    DUEL_CPU, /* operations per second of CPU time, of the whole process: threads and kernel workers included
-               */
-    DUEL_WALL /* operations per second */
+    DUEL_CPU,  /* operations per second of CPU time of the whole process, kernel workers included */
+    DUEL_WALL, /* operations per second */
+    DUEL_METRICS,
 };
 
 struct duel {
-    const char *path;
-    bool direct;
-    unsigned depth, lanes;
-    enum duel_metric metric;
+    struct task task;
     unsigned rounds;
     unsigned limit_ms; /* no new round after that; 0: no limit */
-    unsigned turn_ms;  /* what a turn of the first peer should take */
+    unsigned turn_ms;  /* what a turn should take */
     const struct peer *peers[DUEL_PEERS];
     unsigned peer_count;
     void (*progress)(double done, void *user_data); /* may be NULL */
@@ -33,8 +35,8 @@ struct duel {
 
 struct duel_result {
     int error;                           /* negative: the peer could not run; the rest is zero */
-    double rate;                         /* median, operations per second of the metric */
-    double ratio, ratio_low, ratio_high; /* first peer's rate to this one's: median and quartiles */
+    double rate[DUEL_METRICS];           /* median, operations per second */
+    struct interval ratio[DUEL_METRICS]; /* of the first peer's rate to this one's */
 };
 
 /*
@@ -45,6 +47,6 @@ struct duel_result {
 int duel_run(const struct duel *duel, struct duel_result *results);
 
 /* Run one peer alone, once, `ops` reads per lane: for tools that watch a process from outside. */
-int duel_run_alone(const struct duel *duel, uint64_t ops);
+int duel_run_alone(const struct task *task, const struct peer *peer, uint64_t ops);
 
 #endif

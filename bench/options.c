@@ -10,10 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DATA_MIB = 256 };
-
-static const char data_name[] = "auraio-bench-256M.data";
-
 static void complain(const char *format, va_list arguments)
 {
     fprintf(stderr, "%s: ", program_invocation_short_name);
@@ -50,13 +46,15 @@ uint64_t options_number(const char *option, const char *text, uint64_t max)
     return value;
 }
 
-char *options_data_file(const char *dir, void (*progress)(double done, void *user_data), void *user_data)
+char *options_data_file(const char *dir, unsigned mib, void (*progress)(double done, void *user_data),
+                        void *user_data)
 {
-    char *path = NULL;
-    int r = data_file_prepare(dir, data_name, (uint64_t)DATA_MIB << 20, progress, user_data, &path);
+    char *path = NULL, name[64];
+    snprintf(name, sizeof(name), "auraio-bench-%uM.data", mib);
+    int r = data_file_prepare(dir, name, (uint64_t)mib << 20, progress, user_data, &path);
     if (r == -EOPNOTSUPP)
         options_fail("%s is in memory (tmpfs): choose a directory on a disk with --dir", dir);
     if (r < 0)
-        options_fail("can't make the data file of %d MiB in %s: %s", DATA_MIB, dir, strerror(-r));
+        options_fail("can't make the data file of %u MiB in %s: %s", mib, dir, strerror(-r));
     return path;
 }

@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-enum { OPTIONS_EXIT_USAGE = 2 };
+enum { OPTIONS_EXIT_USAGE = 2, OPTIONS_DATA_MIB = 256 };
 
 /* Say what is wrong with the command line and exit with OPTIONS_EXIT_USAGE. */
 _Noreturn __attribute__((format(printf, 1, 2))) void options_refuse(const char *format, ...);
@@ -17,9 +17,10 @@ uint64_t options_number(const char *option, const char *text, uint64_t max);
 _Noreturn __attribute__((format(printf, 1, 2))) void options_fail(const char *format, ...);
 
 /*
- * The data file of the benchmarks and the demo in dir, made when it is missing: allocated. Exits with a
+ * The data file of that size in dir, made when it is missing: allocated. Exits with a
  * message when it can't be made.
  */
-char *options_data_file(const char *dir, void (*progress)(double done, void *user_data), void *user_data);
+char *options_data_file(const char *dir, unsigned mib, void (*progress)(double done, void *user_data),
+                        void *user_data);
 
 #endif

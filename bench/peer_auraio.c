@@ -15,6 +15,7 @@
 struct slot {
     struct state *state;
     auraio_buf_t buf;
+    unsigned bytes; /* of the read in flight */
 };
 
 struct state {
@@ -32,8 +33,9 @@ static void on_read(auraio_request_t *req, ssize_t result, void *user_data);
 static void start(struct slot *slot)
 {
     struct state *state = slot->state;
-    off_t offset = lane_next_offset(state->lane);
-    if (auraio_read(state->engine, state->fd, slot->buf, DATA_PAGE, offset, on_read, slot))
+    struct read read = lane_next(state->lane);
+    slot->bytes = read.bytes;
+    if (auraio_read(state->engine, state->fd, slot->buf, read.bytes, read.offset, on_read, slot))
         state->started++;
     else if (state->error == 0)
         state->error = -errno;
@@ -45,7 +47,7 @@ static void on_read(auraio_request_t *req, ssize_t result, void *user_data)
     struct slot *slot = user_data;
     struct state *state = slot->state;
     state->completed++;
-    if (result != DATA_PAGE && state->error == 0)
+    if (result != slot->bytes && state->error == 0)
         state->error = result < 0 ? (int)result : -EIO;
     if (state->started < state->goal && state->error == 0)
         start(slot);
@@ -73,7 +75,7 @@ static void state_close(void *opaque)
         return;
     if (state->owns_engine) {
         for (unsigned i = 0; i < state->lane->load->depth; i++)
-            auraio_buffer_free(state->engine, state->slots[i].buf.u.ptr, DATA_PAGE);
+            auraio_buffer_free(state->engine, state->slots[i].buf.u.ptr, state->lane->load->slot_bytes);
         auraio_destroy(state->engine);
     }
     free(state);
@@ -105,7 +107,7 @@ static int tuned_prepare(const struct load *load, void **ret_shared)
     auraio_engine_t *engine = auraio_create_with_options(&options);
     if (!engine)
         return -errno;
-    struct iovec memory = {load->buffers, (size_t)load->lanes * load->depth * DATA_PAGE};
+    struct iovec memory = {load->buffers, (size_t)load->lanes * load->depth * load->slot_bytes};
     if (auraio_register_buffers(engine, &memory, 1) != 0 ||
         auraio_register_files(engine, &load->fd, 1) != 0) {
         int error = errno;
@@ -123,7 +125,7 @@ static int tuned_open(struct lane *lane, void *shared, void **ret_state)
         return -ENOMEM;
     size_t first = (size_t)(lane->buffers - lane->load->buffers);
     for (unsigned i = 0; i < lane->load->depth; i++)
-        state->slots[i].buf = auraio_buf_fixed(0, first + (size_t)i * DATA_PAGE);
+        state->slots[i].buf = auraio_buf_fixed(0, first + (size_t)i * lane->load->slot_bytes);
     *ret_state = state;
     return 0;
 }
@@ -141,7 +143,7 @@ static int zero_open(struct lane *lane, void *shared, void **ret_state)
     }
     state->owns_engine = true;
     for (unsigned i = 0; i < lane->load->depth; i++) {
-        void *buf = auraio_buffer_alloc(engine, DATA_PAGE);
+        void *buf = auraio_buffer_alloc(engine, lane->load->slot_bytes);
         state->slots[i].buf = auraio_buf(buf);
         if (!buf) {
             int error = errno;

@@ -70,6 +70,13 @@ static int submit(struct state *state, int count)
     return 0;
 }
 
+static void set_read(struct state *state, struct iocb *block)
+{
+    struct read read = lane_next(state->lane);
+    block->u.c.offset = read.offset;
+    block->u.c.nbytes = read.bytes;
+}
+
 static int libaio_run(void *opaque, uint64_t ops)
 {
     struct state *state = opaque;
@@ -77,7 +84,7 @@ static int libaio_run(void *opaque, uint64_t ops)
     int batch = 0;
     for (; started < state->lane->load->depth && started < ops; started++) {
         struct iocb *block = &state->blocks[started];
-        block->u.c.offset = lane_next_offset(state->lane);
+        set_read(state, block);
         state->batch[batch++] = block;
     }
     while (completed < ops) {
@@ -90,13 +97,13 @@ static int libaio_run(void *opaque, uint64_t ops)
             return count;
         completed += (uint64_t)count;
         for (int i = 0; i < count; i++) {
-            if (state->events[i].res != DATA_PAGE)
+            if (state->events[i].res != state->events[i].obj->u.c.nbytes)
                 return (long)state->events[i].res < 0 ? (int)(long)state->events[i].res : -EIO;
             if (started == ops)
                 continue;
             started++;
             struct iocb *block = state->events[i].obj;
-            block->u.c.offset = lane_next_offset(state->lane);
+            set_read(state, block);
             state->batch[batch++] = block;
         }
     }
@@ -131,7 +138,7 @@ static int libaio_open(struct lane *lane, void *shared, void **ret_state)
         return r;
     }
     for (unsigned i = 0; i < depth; i++)
-        io_prep_pread(&state->blocks[i], lane->load->fd, lane->buffers + (size_t)i * DATA_PAGE, DATA_PAGE, 0);
+        io_prep_pread(&state->blocks[i], lane->load->fd, lane_buffer(lane, i), DATA_PAGE, 0);
     *ret_state = state;
     return 0;
 }

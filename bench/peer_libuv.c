@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libuv: uv_fs_read on an event loop of the lane's own; a callback starts its slot's next read. Its thread
- * pool is one per process and its size is read from the environment once, at the first use.
+ * libuv: uv_fs_read on an event loop of the lane's own; a callback starts its slot's next read.
+ *
+ * Its thread pool is one per process and its size is read from the environment once, at the first use: the
+ * first load of a process decides, or the environment itself. For cached reads, which never sleep, one thread
+ * a lane does best; for the disk one for each read in flight.
  */
 #include "peers.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <uv.h>
 
@@ -29,8 +33,10 @@ static void start(struct slot *slot)
 {
     struct state *state = slot->state;
     state->to_start--;
-    int r = uv_fs_read(&state->loop, &slot->request, state->lane->load->fd, &slot->buf, 1,
-                       lane_next_offset(state->lane), on_read);
+    struct read read = lane_next(state->lane);
+    slot->buf.len = read.bytes;
+    int r =
+        uv_fs_read(&state->loop, &slot->request, state->lane->load->fd, &slot->buf, 1, read.offset, on_read);
     if (r < 0)
         state->error = r;
 }
@@ -39,7 +45,7 @@ static void on_read(uv_fs_t *request)
 {
     struct slot *slot = (struct slot *)request->data;
     struct state *state = slot->state;
-    if (request->result != DATA_PAGE)
+    if (request->result != (ssize_t)slot->buf.len)
         state->error = request->result < 0 ? (int)request->result : -EIO;
     uv_fs_req_cleanup(request);
     if (state->to_start > 0 && state->error == 0)
@@ -58,13 +64,10 @@ static int libuv_run(void *opaque, uint64_t ops)
 
 static int libuv_prepare(const struct load *load, void **ret_shared)
 {
-    static int size_now; /* of the process's pool; 0: not used yet */
+    char size[16];
     (void)ret_shared;
-    int size = load->direct ? 32 : 1;
-    if (size_now != 0 && size_now != size)
-        return -EBUSY;
-    size_now = size;
-    return setenv("UV_THREADPOOL_SIZE", load->direct ? "32" : "1", 1) == 0 ? 0 : -errno;
+    snprintf(size, sizeof(size), "%u", load->lanes * (load->direct ? load->depth : 1));
+    return setenv("UV_THREADPOOL_SIZE", size, 0) == 0 ? 0 : -errno;
 }
 
 static int libuv_open(struct lane *lane, void *shared, void **ret_state)
@@ -84,7 +87,7 @@ static int libuv_open(struct lane *lane, void *shared, void **ret_state)
         struct slot *slot = &state->slots[i];
         slot->state = state;
         slot->request.data = slot;
-        slot->buf = uv_buf_init((char *)lane->buffers + (size_t)i * DATA_PAGE, DATA_PAGE);
+        slot->buf = uv_buf_init((char *)lane_buffer(lane, i), DATA_PAGE);
     }
     *ret_state = state;
     return 0;

@@ -17,7 +17,7 @@
 
 struct job {
     unsigned slot;
-    off_t offset;
+    struct read read;
     ssize_t result;
 };
 
@@ -57,8 +57,8 @@ static void *worker(void *opaque)
             break;
         struct job job = state->queue[state->next++ % depth];
         pthread_mutex_unlock(&state->lock);
-        unsigned char *buf = state->lane->buffers + (size_t)job.slot * DATA_PAGE;
-        job.result = pread(state->lane->load->fd, buf, DATA_PAGE, job.offset);
+        unsigned char *buf = lane_buffer(state->lane, job.slot);
+        job.result = pread(state->lane->load->fd, buf, job.read.bytes, job.read.offset);
         pthread_mutex_lock(&state->lock);
         return_job(state, job);
     }
@@ -95,18 +95,18 @@ static int pool_run(void *opaque, uint64_t ops)
     uint64_t started = 0, completed = 0;
     unsigned batch = 0;
     for (; started < state->lane->load->depth && started < ops; started++)
-        state->batch[batch++] = (struct job){(unsigned)started, lane_next_offset(state->lane), 0};
+        state->batch[batch++] = (struct job){(unsigned)started, lane_next(state->lane), 0};
     while (completed < ops) {
         unsigned done = exchange(state, batch);
         completed += done;
         batch = 0;
         for (unsigned i = 0; i < done; i++) {
-            if (state->batch[i].result != DATA_PAGE)
+            if (state->batch[i].result != state->batch[i].read.bytes)
                 return -EIO;
             if (started == ops)
                 continue;
             started++;
-            state->batch[batch++] = (struct job){state->batch[i].slot, lane_next_offset(state->lane), 0};
+            state->batch[batch++] = (struct job){state->batch[i].slot, lane_next(state->lane), 0};
         }
     }
     return 0;

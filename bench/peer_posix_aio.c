@@ -24,7 +24,9 @@ struct state {
 static void prepare_block(struct state *state, unsigned slot)
 {
     struct aiocb *block = &state->blocks[slot];
-    block->aio_offset = lane_next_offset(state->lane);
+    struct read read = lane_next(state->lane);
+    block->aio_offset = read.offset;
+    block->aio_nbytes = read.bytes;
     state->waiting[slot] = block;
 }
 
@@ -38,7 +40,7 @@ static int collect(struct state *state, uint64_t *to_start, int *ret_batch)
         int error = aio_error(&state->blocks[i]);
         if (error == EINPROGRESS)
             continue;
-        if (error != 0 || aio_return(&state->blocks[i]) != DATA_PAGE)
+        if (error != 0 || aio_return(&state->blocks[i]) != (ssize_t)state->blocks[i].aio_nbytes)
             return error != 0 ? -error : -EIO;
         done++;
         state->waiting[i] = NULL;
@@ -116,8 +118,7 @@ static int posix_aio_open(struct lane *lane, void *shared, void **ret_state)
     for (unsigned i = 0; r == 0 && i < depth; i++) {
         struct aiocb *block = &state->blocks[i];
         block->aio_fildes = lane->load->direct ? fcntl(lane->load->fd, F_DUPFD_CLOEXEC, 0) : lane->load->fd;
-        block->aio_buf = lane->buffers + (size_t)i * DATA_PAGE;
-        block->aio_nbytes = DATA_PAGE;
+        block->aio_buf = lane_buffer(lane, i);
         block->aio_lio_opcode = LIO_READ;
         block->aio_sigevent.sigev_notify = SIGEV_NONE;
         if (block->aio_fildes < 0)
@@ -127,7 +128,9 @@ static int posix_aio_open(struct lane *lane, void *shared, void **ret_state)
         posix_aio_close(state);
         return r;
     }
-    struct aioinit init = {.aio_threads = 32, .aio_num = 256, .aio_idle_time = 1};
+    /* Read once, at the process's first request: a thread for each read that is to overlap. */
+    int requests = (int)(depth * lane->load->lanes);
+    struct aioinit init = {.aio_threads = requests, .aio_num = requests, .aio_idle_time = 1};
     aio_init(&init);
     *ret_state = state;
     return 0;

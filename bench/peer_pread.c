@@ -17,9 +17,9 @@ static int pread_run(void *state, uint64_t ops)
     struct lane *lane = state;
     unsigned slot = 0;
     for (uint64_t i = 0; i < ops; i++) {
-        unsigned char *buf = lane->buffers + (size_t)slot * DATA_PAGE;
-        ssize_t got = pread(lane->load->fd, buf, DATA_PAGE, lane_next_offset(lane));
-        if (got != DATA_PAGE)
+        struct read read = lane_next(lane);
+        ssize_t got = pread(lane->load->fd, lane_buffer(lane, slot), read.bytes, read.offset);
+        if (got != (ssize_t)read.bytes)
             return got < 0 ? -errno : -EIO;
         slot = slot + 1 == lane->load->depth ? 0 : slot + 1;
     }

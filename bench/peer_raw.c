@@ -21,7 +21,8 @@
 #define IORING_SETUP_DEFER_TASKRUN (1U << 13)
 #endif
 
-enum { BATCH = 32 };
+/* user_data holds the slot, and above it how many bytes are to come. */
+enum { BATCH = 32, BYTES_SHIFT = 32 };
 
 struct state {
     struct io_uring ring;
@@ -29,19 +30,19 @@ struct state {
     bool registered;
 };
 
-static inline void start(struct state *state, uint64_t slot)
+static inline void start(struct state *state, uint32_t slot)
 {
     struct io_uring_sqe *sqe =
         io_uring_get_sqe(&state->ring); /* never NULL: BATCH entries, submitted when full */
-    unsigned char *buf = state->lane->buffers + slot * DATA_PAGE;
-    uint64_t offset = (uint64_t)lane_next_offset(state->lane);
+    unsigned char *buf = lane_buffer(state->lane, slot);
+    struct read read = lane_next(state->lane);
     if (state->registered) {
-        io_uring_prep_read_fixed(sqe, 0, buf, DATA_PAGE, offset, 0);
+        io_uring_prep_read_fixed(sqe, 0, buf, read.bytes, (uint64_t)read.offset, 0);
         sqe->flags = IOSQE_FIXED_FILE;
     } else {
-        io_uring_prep_read(sqe, state->lane->load->fd, buf, DATA_PAGE, offset);
+        io_uring_prep_read(sqe, state->lane->load->fd, buf, read.bytes, (uint64_t)read.offset);
     }
-    sqe->user_data = slot;
+    sqe->user_data = slot | (uint64_t)read.bytes << BYTES_SHIFT;
 }
 
 /* Reap up to BATCH completions and start as many of the reads still to do. Returns how many, or an error. */
@@ -53,10 +54,10 @@ static inline int turn(struct state *state, uint64_t *to_start)
     int error = 0;
     io_uring_for_each_cqe(ring, head, cqe)
     {
-        if (cqe->res != DATA_PAGE)
+        if (cqe->res != (int)(cqe->user_data >> BYTES_SHIFT))
             error = cqe->res < 0 ? cqe->res : -EIO;
         if (*to_start > 0) {
-            start(state, cqe->user_data);
+            start(state, (uint32_t)cqe->user_data);
             --*to_start;
         }
         if (++reaped == BATCH)
@@ -72,7 +73,7 @@ static int raw_run(void *opaque, uint64_t ops)
     uint64_t depth = state->lane->load->depth, to_start = ops, completed = 0;
     if (depth > ops)
         depth = ops;
-    for (uint64_t slot = 0; slot < depth; slot++) {
+    for (uint32_t slot = 0; slot < depth; slot++) {
         start(state, slot);
         to_start--;
         if (slot % BATCH == BATCH - 1 && slot + 1 < depth) {
@@ -105,7 +106,7 @@ static void raw_close(void *opaque)
 static int register_memory(struct state *state)
 {
     const struct load *load = state->lane->load;
-    struct iovec memory = {state->lane->buffers, (size_t)load->depth * DATA_PAGE};
+    struct iovec memory = {state->lane->buffers, (size_t)load->depth * load->slot_bytes};
     int r = io_uring_register_files(&state->ring, &load->fd, 1);
     return r == 0 ? io_uring_register_buffers(&state->ring, &memory, 1) : r;
 }

@@ -16,5 +16,8 @@ extern const struct peer peer_pool;
 extern const struct peer peer_libuv;
 extern const struct peer peer_posix_aio;
 extern const struct peer peer_pread;
+extern const struct peer peer_threads;
+extern const struct peer peer_driven;
+extern const struct peer peer_raw_driven;
 
 #endif

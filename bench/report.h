@@ -1,46 +1,36 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Where figures go: a table for people as they come, or one JSON document at the end.
- *
- * A row is a figure, the target it is held to, and whether it was met. Progress goes to the terminal's error
- * stream and nowhere else.
- */
+/* What a run looks like afterwards: a table for people, a JSON document for programs, a chart. */
 #ifndef BENCH_REPORT_H
 #define BENCH_REPORT_H
 
-#include <stdbool.h>
+#include <stdio.h>
 
-enum report_target { REPORT_NO_TARGET, REPORT_AT_LEAST, REPORT_AT_MOST };
+#include "bench.h"
+#include "results.h"
 
-struct report_row {
-    const char *label;                 /* what was measured: "depth 32" */
-    const char *subject;               /* whose figure it is */
-    const char *against;               /* whom it is compared with; NULL: nobody */
-    double value;                      /* a ratio when against is given, else in `unit` */
-    const char *unit;                  /* NULL for a ratio */
-    double low, high;                  /* quartiles of a ratio */
-    double subject_rate, against_rate; /* of a ratio: operations per second */
-    enum report_target target_kind;
-    double target;
+/* What every form says about the run as a whole. */
+struct report {
+    const struct bench *bench;
+    const struct results *results;
+    unsigned runs;
+    const char *command; /* how this program was called */
 };
 
-struct report;
+extern const char *const report_efforts[]; /* by enum effort */
 
-/* NULL when out of memory. */
-struct report *report_new(bool json);
-void report_free(struct report *report);
+/* A line of the table, the heading of its case before the first; nothing for a row that has no outcome. Rows
+ * come in the plan's order. */
+void report_table_row(FILE *out, const struct report *report, unsigned row);
 
-/* A new group of rows; every row belongs to the last one. */
-void report_group(struct report *report, const char *name, const char *title);
-void report_row(struct report *report, const struct report_row *row);
+/* Every goal that a row of the plan shows, with the row that is furthest from it. */
+void report_table_goals(FILE *out, const struct report *report);
 
-/* Something was not measured, and why. */
-void report_left_out(struct report *report, const char *label, const char *what, const char *reason);
+void report_json(FILE *out, const struct report *report);
 
-/* A progress line, replaced by whatever comes next. */
-void report_progress(struct report *report, const char *what, double done);
+/* Whether charts can be drawn here. */
+bool report_can_draw(void);
 
-/* The summary, or the JSON document. */
-void report_finish(struct report *report);
+/* The ratios by depth, as SVG, drawn by gnuplot. Returns 0 or a negative errno. */
+int report_svg(const char *path, const struct report *report);
 
 #endif

@@ -30,13 +30,16 @@ prints() {
     [ $status -eq 0 ] || { echo "$*: exit status $status, not 0"; failed=1; }
 }
 
-refused "there is no case 'nosuch'" "$bench" nosuch
+refused "no row is named by 'nosuch'" "$bench" nosuch
+refused "no row is named by 'peers/3'" "$bench" --rows peers/3
+refused "--runs must be a number from 1 to 25, not '26'" "$bench" --runs 26
+refused "--limit must be a number" "$bench" --limit 0
 refused "--nosuch" "$bench" --nosuch
 refused "takes the name of one peer" "$bench" run
 refused "there is no peer 'nosuch'" "$bench" run nosuch
 refused "--depth must be a number from 1 to 4096, not '0'" "$bench" run raw --depth 0
 refused "--ops must be a number" "$bench" run raw --ops -1
-refused "--lanes must be a number from 1 to 8, not 'two'" "$bench" run raw --lanes two
+refused "--lanes must be a number from 1 to 16, not 'two'" "$bench" run raw --lanes two
 refused "--ops 5 is less than --depth 32" "$bench" run raw --ops 5
 refused "takes no arguments" "$demo" here
 prints "usage: auraio-bench" "$bench" --help

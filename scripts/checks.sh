@@ -176,6 +176,14 @@ lint() {
     ((status == 0)) && echo "nothing to complain about"
 }
 
+# bench_document [ARG...]: all rows five times over (or as ARG says), into the documentation and its chart
+bench_document() {
+    local data=build/bench.json
+    need chart
+    build/bench/auraio-bench --runs 5 "$@" --json --svg docs/images/bench.svg >"$data"
+    python3 bench/document.py "$data" docs/performance.md README.md
+}
+
 bench_adapt() {
     local listed suites=(--benchmark --suite adapt --suite sim)
     listed=$(meson test -C build "${suites[@]}" --list 2>/dev/null)

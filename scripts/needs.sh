@@ -21,6 +21,7 @@ build|g++|command -v g++
 tests|clang|command -v clang
 tests|libclang-rt-dev|clang_sanitizes
 tests|libcriterion-dev|pkg-config --exists criterion
+chart|gnuplot-nox|command -v gnuplot
 coverage|gcovr|command -v gcovr
 vm|qemu-system-x86|command -v qemu-system-x86_64
 vm|cpio|command -v cpio
