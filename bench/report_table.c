@@ -100,14 +100,14 @@ void report_table_row(FILE *out, const struct report *report, unsigned number)
 void report_table_goals(FILE *out, const struct report *report)
 {
     unsigned met = 0, shown = 0;
-    fprintf(out, "\ntargets, each with the figure that is furthest from it\n");
     for (unsigned goal = GOAL_NONE + 1; goal < GOALS; goal++) {
         struct goal_result result = results_of_goal(report->results, goal);
         if (result.rows == 0)
             continue;
+        if (shown++ == 0)
+            fprintf(out, "\ntargets, each with the figure that is furthest from it\n");
         fprintf(out, "  %-64s %s %-6.4g", goals[goal].what,
                 goals[goal].kind == TARGET_AT_LEAST ? ">=" : "<=", goals[goal].target);
-        shown++;
         if (result.measured == 0) {
             fprintf(out, " not measured\n");
             continue;
@@ -119,5 +119,6 @@ void report_table_goals(FILE *out, const struct report *report)
             fprintf(out, " (of %u rows measured, %u not)", result.measured, result.rows - result.measured);
         fputc('\n', out);
     }
-    fprintf(out, "%u of %u targets met\n", met, shown);
+    if (shown > 0)
+        fprintf(out, "%u of %u targets met\n", met, shown);
 }
