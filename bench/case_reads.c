@@ -74,6 +74,9 @@ void case_threads(struct plan *plan)
         add(plan, "threads", &peer_auraio_zero, others[i], two, GOAL_NONE);
 }
 
+/* Reads of many pages care what their memory is made of: the peers' buffers lie on huge pages, those of the
+ * pool, which nothing configured means, on small ones unless they are big. One row has small ones on both
+ * sides. */
 void case_mixed(struct plan *plan)
 {
     static const struct peer *const others[] = {&peer_raw_shared, &peer_libaio,    &peer_pool,
@@ -88,4 +91,7 @@ void case_mixed(struct plan *plan)
             plan_add(plan, &row, "mixed/%s/%s", file, others[i]->name);
         }
     }
+    struct task small = {.direct = true, .mixed = true, .small_pages = true, .depth = 32, .lanes = 1};
+    struct row row = bench_duel_row(&peer_auraio_zero, &peer_raw_plain, small, GOAL_NONE, PRECISION_ROUGH);
+    plan_add(plan, &row, "mixed/small-pages/%s", row.theirs);
 }

@@ -171,8 +171,8 @@ static int open_file(struct crew *crew, const char *path)
     return 0;
 }
 
-/* One mapping on huge pages where there are any: as good as memory for I/O gets. */
-static int make_buffers(struct crew *crew)
+/* One mapping, on huge pages unless that is not wanted: as good as memory for I/O gets. */
+static int make_buffers(struct crew *crew, bool small_pages)
 {
     size_t huge = (size_t)2 << 20,
            needed = (size_t)crew->load.lanes * crew->load.depth * crew->load.slot_bytes;
@@ -180,7 +180,7 @@ static int make_buffers(struct crew *crew)
     crew->load.buffers = aligned_alloc(huge, size);
     if (!crew->load.buffers)
         return -ENOMEM;
-    madvise(crew->load.buffers, size, MADV_HUGEPAGE);
+    madvise(crew->load.buffers, size, small_pages ? MADV_NOHUGEPAGE : MADV_HUGEPAGE);
     memset(crew->load.buffers, 0, size);
     return 0;
 }
@@ -203,7 +203,7 @@ int crew_new(const struct task *task, struct crew **ret_crew)
         .lanes = task->lanes,
         .slot_bytes = task->mixed ? MIXED_MOST : DATA_PAGE,
     };
-    r = make_buffers(crew);
+    r = make_buffers(crew, task->small_pages);
     if (r < 0)
         goto fail;
     for (unsigned i = 0; i < task->lanes; i++) {

@@ -17,8 +17,9 @@ struct crew;
 /* What is to be done, whoever does it. */
 struct task {
     const char *path;
-    bool direct; /* O_DIRECT, reads wait for the disk; else of a file in the page cache */
-    bool mixed;  /* reads of several sizes */
+    bool direct;      /* O_DIRECT, reads wait for the disk; else of a file in the page cache */
+    bool mixed;       /* reads of several sizes */
+    bool small_pages; /* buffers on pages of 4 KiB, else on huge ones where there are any */
     unsigned depth, lanes;
 };
 
