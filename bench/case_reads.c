@@ -76,7 +76,7 @@ void case_threads(struct plan *plan)
 
 /* Reads of many pages care what their memory is made of: the peers' buffers lie on huge pages, those of the
  * pool, which nothing configured means, on small ones unless they are big. One row has small ones on both
- * sides. */
+ * sides, and nothing registered. */
 void case_mixed(struct plan *plan)
 {
     static const struct peer *const others[] = {&peer_raw_shared, &peer_libaio,    &peer_pool,

@@ -162,6 +162,8 @@ static int open_file(struct crew *crew, const char *path)
     unsigned longest = crew->load.slot_bytes / DATA_PAGE;
     struct stat st;
     crew->load.fd = open(path, O_RDONLY | O_CLOEXEC | (crew->load.direct ? O_DIRECT : 0));
+    if (crew->load.fd < 0 && crew->load.direct && errno == EINVAL)
+        return -EMEDIUMTYPE;
     if (crew->load.fd < 0 || fstat(crew->load.fd, &st) != 0)
         return -errno;
     if (st.st_size / DATA_PAGE < longest || st.st_size / DATA_PAGE > UINT32_MAX)

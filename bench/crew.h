@@ -24,7 +24,7 @@ struct task {
 };
 
 /* Open the file and make the lanes and their buffers. Returns 0 or a negative errno; -EFBIG when the file is
- * too small for a read or too big to be numbered. */
+ * too small for a read or too big to be numbered, -EMEDIUMTYPE when its file system refuses O_DIRECT. */
 int crew_new(const struct task *task, struct crew **ret_crew);
 
 /* Close every peer, end the threads. NULL is a no-op. */

@@ -60,7 +60,9 @@ static _Noreturn void measure(const struct runner *runner, const struct row *row
     struct outcome outcome = {0};
     signal(SIGINT, SIG_DFL);
     int r = row->measure(runner->bench, row, &outcome);
-    if (r < 0) {
+    if (r == -EMEDIUMTYPE) {
+        outcome_leave_out(&outcome, "the file system of %s refuses O_DIRECT", runner->bench->path);
+    } else if (r < 0) {
         outcome = (struct outcome){.state = OUTCOME_FAILED};
         snprintf(outcome.reason, sizeof(outcome.reason), "%s",
                  r == -EBADMSG ? "wrong bytes were delivered" : strerror(-r));

