@@ -4,17 +4,22 @@
 # usage: test_cli.sh AURAIO-BENCH AURAIO-DEMO
 bench=$1 demo=$2 failed=0
 
-# refused MESSAGE PROGRAM ARGUMENT...
-refused() {
-    message=$1
-    shift
+# fails STATUS MESSAGE PROGRAM ARGUMENT...
+fails() {
+    expected=$1 message=$2
+    shift 2
     said=$("$@" 2>&1 >/dev/null)
     status=$?
     case $said in
     *"$message"*) ;;
     *) echo "$*: said '$said', not '$message'"; failed=1 ;;
     esac
-    [ $status -eq 2 ] || { echo "$*: exit status $status, not 2"; failed=1; }
+    [ $status -eq "$expected" ] || { echo "$*: exit status $status, not $expected"; failed=1; }
+}
+
+# refused MESSAGE PROGRAM ARGUMENT...
+refused() {
+    fails 2 "$@"
 }
 
 # prints TEXT PROGRAM ARGUMENT...
@@ -46,4 +51,13 @@ prints "usage: auraio-bench" "$bench" --help
 prints "usage: auraio-demo" "$demo" --help
 prints "posix-aio" "$bench" --list
 prints "." "$bench" --version
+
+# What the machine lacks, and files that are something else, are told before anything is measured.
+diary=$(mktemp) || exit 1
+echo "my diary" >"$diary"
+fails 1 "needs gnuplot" env PATH=/nonexistent "$bench" --svg chart.svg idle
+fails 1 "is no journal of auraio-bench" "$bench" --smoke --dir . --journal "$diary" idle
+fails 1 "can't make the data file" "$bench" --smoke --dir /nonexistent idle
+[ "$(cat "$diary")" = "my diary" ] || { echo "the diary was written to"; failed=1; }
+rm -f "$diary" auraio-bench-16M.data
 exit $failed
