@@ -50,8 +50,10 @@ def goals_of(run):
     """Each target, and the figure that is furthest from it."""
     rows = []
     for goal in run["goals"]:
-        reached = [f"{goal['value']:.4g}", span(goal), verdict(goal), f"`{goal['worst']}`"]
-        rows.append([goal["what"], bound(goal), *(reached if goal["measured"] else ["", "", "not measured", ""])])
+        reached = ["", "", "not measured", ""]
+        if goal["measured"]:
+            reached = [f"{goal['value']:.4g}", span(goal), verdict(goal), f"`{goal['worst']}`"]
+        rows.append([goal["what"], bound(goal), *reached])
     return table(["what", "to reach", "worst figure", run["spread"], "", "row"], rows)
 
 
@@ -94,7 +96,7 @@ def cases_of(run):
 def heading_of(run):
     """How the figures came about."""
     counts = [row["runs"] for row in run["rows"] if row["runs"] > 0]
-    runs = f"{min(counts)} to {max(counts)}" if min(counts) < max(counts) else str(max(counts))
+    runs = f"{min(counts)} to {max(counts)}" if len(set(counts)) > 1 else str(max(counts, default=0))
     return (f"`{run['command']}`: AuraIO {run['auraio']}, {run['cpus']} CPUs ({run['processor']}), "
             f"Linux {run['kernel']}, {runs} run{'' if runs == '1' else 's'} of each row.\n")
 

@@ -61,11 +61,12 @@ def main(bench, script, page):
     with tempfile.TemporaryDirectory(dir=".") as name:
         folder = pathlib.Path(name)
         options = [bench, "--smoke", "--dir", name, "--journal", str(folder / "journal")]
-        run(*options, "--limit", "1", status=LEFT)
+        data = folder / "bench.json"
+        data.write_text(run(*options, "--limit", "1", "--json", status=LEFT), encoding="utf-8")
         kept = (folder / "journal").read_bytes()
         assert kept.count(b"\n") > 1
+        check_documentation(script, page, data, folder)
         draw = ["--svg", str(folder / "chart.svg")] if shutil.which("gnuplot") else []
-        data = folder / "bench.json"
         data.write_text(run(*options, "--json", *draw), encoding="utf-8")
         assert (folder / "journal").read_bytes().startswith(kept)
         check_rows(bench, json.loads(data.read_text(encoding="utf-8")))
