@@ -23,6 +23,11 @@ def short(value):
     return f"{value:.3g}" if value < 100 else f"{value:.0f}"
 
 
+def exact(value):
+    """A ratio or another figure that is compared: thousandths, where there are any."""
+    return f"{value:.3f}" if 0 < abs(value) < 10 else f"{value:.4g}"
+
+
 def table(headings, rows):
     """A table of Markdown."""
     lines = [headings, ["---"] * len(headings), *rows]
@@ -43,7 +48,7 @@ def verdict(item):
 def span(item):
     """The interval, unless it is a point."""
     low, high = item.get("low"), item.get("high")
-    return "" if low is None or low == high else f"{low:.4g} to {high:.4g}"
+    return "" if low is None or low == high else f"{exact(low)} to {exact(high)}"
 
 
 def goals_of(run):
@@ -52,7 +57,7 @@ def goals_of(run):
     for goal in run["goals"]:
         reached = ["", "", "not measured", ""]
         if goal["measured"]:
-            reached = [f"{goal['value']:.4g}", span(goal), verdict(goal), f"`{goal['worst']}`"]
+            reached = [exact(goal["value"]), span(goal), verdict(goal), f"`{goal['worst']}`"]
         rows.append([goal["what"], bound(goal), *reached])
     return table(["what", "to reach", "worst figure", run["spread"], "", "row"], rows)
 
@@ -62,7 +67,7 @@ def others_of(row):
     texts = []
     for figure in row["figures"][1:]:
         if figure["unit"] == "op/s":
-            texts.append(f"{figure['label']} {short(figure['ratio'])}")
+            texts.append(f"{figure['label']} {exact(figure['ratio'])}")
         elif "theirs" in figure:
             texts.append(f"{figure['label']} {short(figure['ours'])} : {short(figure['theirs'])} {figure['unit']}")
         else:
@@ -77,7 +82,7 @@ def line_of(row):
         return [*name, "", "", "", row.get("left_out") or row.get("failed") or "not measured", "", ""]
     first = row["figures"][0]
     target = f"{bound(row)} {verdict(row)}" if "goal" in row else ""
-    ratio = short(first["ratio"]) if "theirs" in first else ""
+    ratio = exact(first["ratio"]) if "theirs" in first else ""
     return [*name, f"{short(first['ours'])} {first['unit']}".strip(), short(first.get("theirs")), ratio, span(first),
             target, others_of(row)]
 
