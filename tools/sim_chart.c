@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "chart.h"
 #include "units.h"
 
 #define COLUMNS 80
@@ -42,13 +43,6 @@ static double columns_of(const auraio_sim_point_t *points, figure_t figure, doub
     return most;
 }
 
-/* Eighths of a character cell, from empty to full. */
-static const char *cell(int eighths)
-{
-    static const char *const cells[] = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
-    return cells[eighths < 0 ? 0 : eighths > 8 ? 8 : eighths];
-}
-
 static void draw(const char *name, const char *top, const double columns[COLUMNS], double most)
 {
     for (int row = ROWS - 1; row >= 0; row--) {
@@ -56,7 +50,7 @@ static void draw(const char *name, const char *top, const double columns[COLUMNS
         printf("%10s %9s │", row == ROWS - 1 ? name : "", label);
         for (int i = 0; i < COLUMNS; i++) {
             double height = most > 0 ? columns[i] / most * ROWS * 8 : 0;
-            fputs(cell((int)(height + 0.5) - 8 * row), stdout);
+            fputs(chart_cell((int)(height + 0.5) - 8 * row), stdout);
         }
         putchar('\n');
     }

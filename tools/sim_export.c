@@ -2,31 +2,14 @@
  * seed). Times are in nanoseconds, shares are fractions of 1. */
 #include "sim.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
-static FILE *open_output(const char *path)
-{
-    FILE *file = strcmp(path, "-") == 0 ? stdout : fopen(path, "we");
-    if (!file)
-        fprintf(stderr, "auraio sim: can't write '%s': %s\n", path, strerror(errno));
-    return file;
-}
-
-static int close_output(FILE *file, const char *path)
-{
-    bool failed = ferror(file) != 0;
-    failed = (file == stdout ? fflush(file) : fclose(file)) || failed;
-    if (failed)
-        fprintf(stderr, "auraio sim: can't write '%s': %s\n", path, strerror(EIO));
-    return failed ? -1 : 0;
-}
+#include "output.h"
 
 int sim_export_csv(const sim_plan_t *plan, const char *path)
 {
-    FILE *file = open_output(path);
+    FILE *file = output_open("sim", path);
     if (!file)
         return -1;
     fputs("device,rings,target_ns,policy,throughput_share,p99_ratio,violations,swing,jain,"
@@ -41,7 +24,7 @@ int sim_export_csv(const sim_plan_t *plan, const char *path)
                 row->p99, row->violations, row->swing, row->jain, row->reached_ns, row->reached_completions,
                 row->reaction_ns, row->settled_ns, row->findings);
     }
-    return close_output(file, path);
+    return output_close("sim", file, path);
 }
 
 static void put_segment(FILE *file, const auraio_sim_figures_t *figures, const auraio_sim_best_t *best)
@@ -85,7 +68,7 @@ static void put_verdict(FILE *file, const sim_plan_t *plan, const sim_row_t *row
 
 int sim_export_json(const sim_plan_t *plan, const char *path)
 {
-    FILE *file = open_output(path);
+    FILE *file = output_open("sim", path);
     if (!file)
         return -1;
     fputs("{\"rows\": [", file);
@@ -103,5 +86,5 @@ int sim_export_json(const sim_plan_t *plan, const char *path)
         fputs("]}", file);
     }
     fputs("\n]}\n", file);
-    return close_output(file, path);
+    return output_close("sim", file, path);
 }

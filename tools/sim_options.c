@@ -2,13 +2,13 @@
 #include "sim.h"
 
 #include <getopt.h>
-#include <inttypes.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "arguments.h"
 #include "units.h"
 
 enum {
@@ -114,27 +114,12 @@ void sim_options_help(void)
 
 static int wrong(const char *option, const char *value, const char *wanted)
 {
-    fprintf(stderr, "auraio sim: %s '%s': %s\n", option, value, wanted);
-    return -1;
+    return arguments_wrong("sim", option, value, wanted);
 }
 
 static int parse_int(const char *option, int64_t min, int64_t max, int *ret_value)
 {
-    int64_t value;
-    if (!units_parse_number(optarg, min, max, &value)) {
-        fprintf(stderr, "auraio sim: %s '%s': give a whole number from %" PRId64 " to %" PRId64 "\n", option,
-                optarg, min, max);
-        return -1;
-    }
-    *ret_value = (int)value;
-    return 0;
-}
-
-static int parse_time(const char *option, int64_t *ret_ns)
-{
-    if (units_parse_time(optarg, ret_ns))
-        return 0;
-    return wrong(option, optarg, "give a time with its unit, such as 200us, 4ms or 10s (up to 1 hour)");
+    return arguments_int("sim", option, optarg, min, max, ret_value);
 }
 
 static int parse_target(sim_options_t *options)
@@ -251,7 +236,7 @@ static int parse_value(sim_options_t *options, int option)
     case OPTION_SEEDS:
         return parse_int("--seeds", 1, SIM_SEEDS, &options->seeds);
     case OPTION_DURATION:
-        return parse_time("--duration", &options->duration_ns);
+        return arguments_time("sim", "--duration", optarg, &options->duration_ns);
     case OPTION_RINGS:
         return parse_int("--rings", 1, 1024, &options->rings);
     case OPTION_INITIAL:

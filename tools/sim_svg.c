@@ -1,13 +1,9 @@
-/* sim_svg.c - the chart as SVG: gnuplot draws it, from commands and data on its standard input. */
+/* sim_svg.c - the chart as SVG, drawn by gnuplot. */
 #include "sim.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
+
+#include "gnuplot.h"
 
 typedef struct panel {
     const char *title;
@@ -18,27 +14,12 @@ static const panel_t panels[] = {{"limit", "2"}, {"operations / s", "3"}, {"p99 
 
 #define PANELS ((int)(sizeof(panels) / sizeof(panels[0])))
 
-/* Paths stand in single quotes in gnuplot's commands; a quote in one is doubled. */
-static void put_quoted(FILE *gnuplot, const char *text)
+static void put_script(FILE *gnuplot, void *argument)
 {
-    fputc('\'', gnuplot);
-    for (; *text; text++) {
-        if (*text == '\'')
-            fputc('\'', gnuplot);
-        fputc(*text, gnuplot);
-    }
-    fputc('\'', gnuplot);
-}
-
-static void put_script(FILE *gnuplot, const sim_plan_t *plan, const char *path)
-{
+    const sim_plan_t *plan = argument;
     const char *model = plan->rows[0].subject->model.name;
-    fputs("set terminal svg size 900,720 dynamic background '#ffffff' font 'sans-serif,12'\n"
-          "set output ",
-          gnuplot);
-    put_quoted(gnuplot, path);
-    fputs("\nset multiplot layout 3,1 title ", gnuplot);
-    put_quoted(gnuplot, model);
+    fputs("set multiplot layout 3,1 title ", gnuplot);
+    gnuplot_quoted(gnuplot, model);
     fputs("\nset grid\nset key outside right\nset yrange [0:*]\nset lmargin 12\n", gnuplot);
     for (int i = 0; i < plan->row_count; i++) {
         const sim_row_t *row = &plan->rows[i];
@@ -61,49 +42,7 @@ static void put_script(FILE *gnuplot, const sim_plan_t *plan, const char *path)
     fputs("unset multiplot\n", gnuplot);
 }
 
-/* Start gnuplot with its standard input from a pipe. -1: no pipe, no process. */
-static pid_t start_gnuplot(FILE **ret_input)
-{
-    int ends[2];
-    if (pipe(ends))
-        return -1;
-    pid_t child = fork();
-    if (child == 0) {
-        dup2(ends[0], STDIN_FILENO);
-        close(ends[0]);
-        close(ends[1]);
-        execlp("gnuplot", "gnuplot", (char *)NULL);
-        _exit(127);
-    }
-    close(ends[0]);
-    *ret_input = child > 0 ? fdopen(ends[1], "w") : NULL;
-    if (!*ret_input)
-        close(ends[1]);
-    return child;
-}
-
 int sim_export_svg(const sim_plan_t *plan, const char *path)
 {
-    FILE *gnuplot = NULL;
-    /* A gnuplot that can't start shows in its status, not as a signal to us. */
-    void (*old)(int) = signal(SIGPIPE, SIG_IGN);
-    pid_t child = start_gnuplot(&gnuplot);
-    if (gnuplot) {
-        put_script(gnuplot, plan, path);
-        fclose(gnuplot);
-    }
-    int status = -1;
-    while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
-        continue;
-    signal(SIGPIPE, old);
-    if (child > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0)
-        return 0;
-    if (child > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 127)
-        fputs("auraio sim: --svg needs gnuplot, which is not in PATH; install it (Debian: apt "
-              "install "
-              "gnuplot-nox), or use --chart or --csv\n",
-              stderr);
-    else
-        fprintf(stderr, "auraio sim: gnuplot could not write '%s'\n", path);
-    return -1;
+    return gnuplot_svg("sim", path, 900, 720, put_script, (void *)plan);
 }

@@ -2,10 +2,9 @@
 #include "sim.h"
 
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 
-#define BAR 30
+#include "progress.h"
 
 typedef struct work {
     pthread_mutex_t lock;
@@ -15,20 +14,6 @@ typedef struct work {
     void (*function)(void *argument, int index);
     void *argument;
 } work_t;
-
-/* With the lock held: the bar is drawn by whoever finished a piece. */
-static void draw(const work_t *work)
-{
-    char bar[BAR + 1];
-    int filled = (int)((int64_t)BAR * work->done / work->count);
-    for (int i = 0; i < BAR; i++)
-        bar[i] = i < filled ? '#' : '.';
-    bar[BAR] = '\0';
-    fprintf(stderr, "\r%-8s [%s] %d/%d ", work->label, bar, work->done, work->count);
-    if (work->done == work->count)
-        fprintf(stderr, "\r%*s\r", BAR + 40, "");
-    fflush(stderr);
-}
 
 static void *worker(void *argument)
 {
@@ -40,8 +25,8 @@ static void *worker(void *argument)
         work->function(work->argument, index);
         pthread_mutex_lock(&work->lock);
         work->done++;
-        if (work->progress)
-            draw(work);
+        if (work->progress) /* with the lock held: the bar is drawn by whoever finished a piece */
+            progress_draw(work->label, work->done, work->count);
     }
     pthread_mutex_unlock(&work->lock);
     return NULL;
