@@ -3,6 +3,9 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "units.h"
 
@@ -31,4 +34,20 @@ int arguments_time(const char *command, const char *option, const char *value, i
         return 0;
     return arguments_wrong(command, option, value,
                            "give a time with its unit, such as 200us, 4ms or 10s (up to 1 hour)");
+}
+
+int arguments_color(const char *command, const char *value, bool *ret_color)
+{
+    if (strcmp(value, "always") == 0)
+        *ret_color = true;
+    else if (strcmp(value, "never") == 0)
+        *ret_color = false;
+    else if (strcmp(value, "auto") != 0)
+        return arguments_wrong(command, "--color", value, "give auto, always or never");
+    return 0;
+}
+
+bool arguments_terminal_color(void)
+{
+    return isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 static const command_t *const commands[] = {
+    &command_tune,
     &command_sim,
 };
 

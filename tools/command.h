@@ -4,8 +4,9 @@
 
 enum {
     EXIT_OK = 0,
-    EXIT_FAILED = 1, /* it ran, and the answer is no; or something it needed failed */
-    EXIT_USAGE = 2,  /* it was called wrongly: nothing ran */
+    EXIT_FAILED = 1,   /* it ran, and the answer is no; or something it needed failed */
+    EXIT_USAGE = 2,    /* it was called wrongly: nothing ran */
+    EXIT_SIGNAL = 128, /* plus the signal's number: it was interrupted */
 };
 
 typedef struct command {
@@ -15,5 +16,6 @@ typedef struct command {
 } command_t;
 
 extern const command_t command_sim;
+extern const command_t command_tune;
 
 #endif

@@ -138,17 +138,6 @@ static int parse_target(sim_options_t *options)
     return wrong("--target", optarg, "give a time with its unit such as 200us, or `each`, or `none`");
 }
 
-static int parse_color(sim_options_t *options)
-{
-    if (strcmp(optarg, "always") == 0)
-        options->color = true;
-    else if (strcmp(optarg, "never") == 0)
-        options->color = false;
-    else if (strcmp(optarg, "auto") != 0)
-        return wrong("--color", optarg, "give auto, always or never");
-    return 0;
-}
-
 static int add_policy(sim_options_t *options)
 {
     if (!auraio_sim_policy_find(optarg))
@@ -248,7 +237,7 @@ static int parse_value(sim_options_t *options, int option)
     case OPTION_RANDOM:
         return parse_int("--random", 1, 100000, &options->random);
     case OPTION_COLOR:
-        return parse_color(options);
+        return arguments_color("sim", optarg, &options->color);
     default:
         /* getopt has said what it didn't know. */
         fputs("auraio sim: `auraio sim --help` describes the options\n", stderr);
@@ -296,12 +285,11 @@ static int cpus(void)
 
 int sim_options_parse(int argc, char **argv, sim_options_t *ret_options)
 {
-    bool terminal = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
     sim_options_t options = {
         .seed = 1,
         .rings = 1,
         .jobs = cpus(),
-        .color = terminal,
+        .color = arguments_terminal_color(),
         .progress = isatty(STDERR_FILENO),
     };
     bool target_given = false;

@@ -4,12 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "chart.h"
 #include "units.h"
-
-#define RED "\033[31m"
-#define GREEN "\033[32m"
-#define DIM "\033[2m"
-#define PLAIN "\033[0m"
 
 static const char *color(const sim_plan_t *plan, const char *code)
 {
@@ -52,7 +48,7 @@ static void print_row(const sim_plan_t *plan, const sim_row_t *row, bool repeat)
     if (row->rings > 1)
         snprintf(jain, sizeof(jain), "%.3f", row->jain);
     const char *mark = row->findings > 0 ? "x" : "";
-    const char *tint = !row->judged ? DIM : row->findings > 0 ? RED : GREEN;
+    const char *tint = !row->judged ? CHART_DIM : row->findings > 0 ? CHART_RED : CHART_GREEN;
     printf("%s%-14s %7s %-10s %9s %7s %6.3f %8s %6.2f %8s %7s %6s %7s %8s %6s %s%s\n", color(plan, tint),
            repeat ? "" : sim_row_name(row, name),
            row->target_ns > 0 ? units_time(target, row->target_ns) : "none", row->policy->name, limits,
@@ -61,7 +57,7 @@ static void print_row(const sim_plan_t *plan, const sim_row_t *row, bool repeat)
            units_time(reached, row->reached_ns),
            reaches ? units_count(completions, (double)row->reached_completions) : "-",
            units_time(settled, row->settled_ns), units_time(reaction, change_ns), jain, mark,
-           color(plan, PLAIN));
+           color(plan, CHART_PLAIN));
 }
 
 void sim_table(const sim_plan_t *plan)

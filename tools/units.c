@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define HOUR_NS 3.6e12
 
@@ -28,6 +29,27 @@ bool units_parse_time(const char *text, int64_t *ret_ns)
         if (!(ns >= 1 && ns <= HOUR_NS)) /* also NaN */
             return false;
         *ret_ns = (int64_t)ns;
+        return true;
+    }
+    return false;
+}
+
+bool units_parse_size(const char *text, int64_t *ret_bytes)
+{
+    static const unit_t units[] = {{"", 1},       {"b", 1},        {"k", 0x1p10}, {"kib", 0x1p10},
+                                   {"m", 0x1p20}, {"mib", 0x1p20}, {"g", 0x1p30}, {"gib", 0x1p30}};
+    char *end;
+    errno = 0;
+    double value = strtod(text, &end);
+    if (end == text || errno != 0)
+        return false;
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        if (strcasecmp(end, units[i].name) != 0)
+            continue;
+        double bytes = value * units[i].factor;
+        if (!(bytes >= 1 && bytes <= 0x1p40) || bytes != (double)(int64_t)bytes) /* also NaN */
+            return false;
+        *ret_bytes = (int64_t)bytes;
         return true;
     }
     return false;
@@ -62,6 +84,13 @@ const char *units_time(char text[UNITS_TEXT], int64_t ns)
     if (ns < 0)
         return "-";
     return scaled(text, (double)ns, units, 4);
+}
+
+const char *units_size(char text[UNITS_TEXT], double bytes)
+{
+    static const unit_t units[] = {
+        {" B", 1}, {" KiB", 0x1p10}, {" MiB", 0x1p20}, {" GiB", 0x1p30}, {" TiB", 0x1p40}};
+    return scaled(text, bytes, units, 5);
 }
 
 const char *units_count(char text[UNITS_TEXT], double count)

@@ -11,11 +11,18 @@
  * hour; `ret_ns` is untouched. */
 bool units_parse_time(const char *text, int64_t *ret_ns);
 
+/* "4k", "128KiB", "1m", "512" into bytes; k, m and g are powers of 1024. False: it is not a whole number of
+ * bytes from 1 to 2^40; `ret_bytes` is untouched. */
+bool units_parse_size(const char *text, int64_t *ret_bytes);
+
 /* A whole number from `min` to `max`. False: it is not; `ret_value` is untouched. */
 bool units_parse_number(const char *text, int64_t min, int64_t max, int64_t *ret_value);
 
 /* Into `text`, with three significant digits: 247us, 3.50ms. "-" for a negative time. */
 const char *units_time(char text[UNITS_TEXT], int64_t ns);
+
+/* Into `text`: 512 B, 4.00 KiB, 256 MiB. */
+const char *units_size(char text[UNITS_TEXT], double bytes);
 
 /* Into `text`: 412k, 1.53M. */
 const char *units_count(char text[UNITS_TEXT], double count);
