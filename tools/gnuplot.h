@@ -13,6 +13,9 @@ typedef void (*gnuplot_script_t)(FILE *gnuplot, void *argument);
 int gnuplot_svg(const char *command, const char *path, int width, int height, gnuplot_script_t script,
                 void *argument);
 
+/* Before long work is done for a chart: whether gnuplot can be run. 0, or -1 after saying that it can't. */
+int gnuplot_check(const char *command);
+
 /* Text in single quotes, as gnuplot reads it. */
 void gnuplot_quoted(FILE *gnuplot, const char *text);
 

@@ -2,8 +2,11 @@
 #include "output.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 FILE *output_open(const char *command, const char *path)
 {
@@ -11,6 +14,24 @@ FILE *output_open(const char *command, const char *path)
     if (!file)
         fprintf(stderr, "auraio %s: can't write '%s': %s\n", command, path, strerror(errno));
     return file;
+}
+
+int output_check(const char *command, const char *path, const char *input)
+{
+    struct stat output_st, input_st;
+    if (!path || strcmp(path, "-") == 0)
+        return 0;
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
+    if (fd < 0) {
+        fprintf(stderr, "auraio %s: can't write '%s': %s\n", command, path, strerror(errno));
+        return -1;
+    }
+    bool same = fstat(fd, &output_st) == 0 && stat(input, &input_st) == 0 &&
+                output_st.st_dev == input_st.st_dev && output_st.st_ino == input_st.st_ino;
+    close(fd);
+    if (same)
+        fprintf(stderr, "auraio %s: '%s' is what is read: name another file for the output\n", command, path);
+    return same ? -1 : 0;
 }
 
 int output_close(const char *command, FILE *file, const char *path)

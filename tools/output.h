@@ -10,6 +10,10 @@ FILE *output_open(const char *command, const char *path);
 /* 0, or -1 after saying that not everything was written. */
 int output_close(const char *command, FILE *file, const char *path);
 
+/* Before long work is done for it: whether output_open() will succeed, and not overwrite `input`, a file that
+ * is read. NULL `path`: no output. Makes the file when it is not there. 0, or -1 after saying why not. */
+int output_check(const char *command, const char *path, const char *input);
+
 /* `text` as a JSON string, quotes included. Bytes that are not UTF-8 become U+FFFD: a path may hold any. */
 void output_json_string(FILE *file, const char *text);
 

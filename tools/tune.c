@@ -4,6 +4,9 @@
 
 #include <string.h>
 
+#include "gnuplot.h"
+#include "output.h"
+
 static int print(const tune_result_t *result, bool piped)
 {
     const tune_options_t *options = result->options;
@@ -43,6 +46,9 @@ static int run(int argc, char **argv)
         tune_options_help();
         return EXIT_OK;
     }
+    if (output_check(TUNE_COMMAND, options.json, options.path) ||
+        output_check(TUNE_COMMAND, options.svg, options.path) || (options.svg && gnuplot_check(TUNE_COMMAND)))
+        return EXIT_FAILED;
     tune_stop_watch();
     tune_subject_t subject;
     int status = tune_subject_open(&options, &subject);

@@ -46,7 +46,7 @@ static int refuse_kind(const char *path, mode_t mode)
 /* Why open() failed, and what to do. */
 static int refuse_open(const char *path, const struct stat *st, bool writes, int error)
 {
-    if (error == EACCES || error == EPERM) {
+    if (error == EACCES || (error == EPERM && geteuid() != 0)) {
         const struct group *group = getgrgid(st->st_gid);
         char name[UNITS_TEXT];
         snprintf(name, sizeof(name), "%u", (unsigned)st->st_gid);

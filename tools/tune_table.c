@@ -91,9 +91,12 @@ static void say_unmet(const tune_result_t *result)
 static void say_steps(const tune_result_t *result)
 {
     const tune_journal_t *journal = tune_load_journal(result->adaptive);
-    int from = journal->count > LAST_STEPS ? journal->count - LAST_STEPS : 0;
-    printf("\n%d changes of the limit%s\n", journal->count > 0 ? journal->count - 1 : 0,
-           journal->count > LAST_STEPS + 1 ? "; the last:" : ":");
+    int changes = journal->count > 0 ? journal->count - 1 : 0; /* the first is the start */
+    int from = changes > LAST_STEPS ? journal->count - LAST_STEPS : 1;
+    printf("\n%d change%s of the limit%s\n", changes, changes == 1 ? "" : "s",
+           changes > LAST_STEPS ? "; the last:"
+           : changes > 0        ? ":"
+                                : ".");
     for (int i = from; i < journal->count; i++) {
         const tune_step_t *step = &journal->steps[i];
         char at[UNITS_TEXT];
