@@ -94,9 +94,10 @@ int tune_run(const tune_options_t *options, const tune_subject_t *subject, tune_
     int error = tune_buffers_make(options, &result->buffers);
     if (!error)
         error = sweep(result);
-    if (!error)
+    bool complete = !error && result->swept == result->row_count;
+    if (complete)
         tune_judge_sweep(result);
-    if (!error && !tune_stop_signal() && !result->unmet)
+    if (complete && !result->unmet)
         error = adapt(result);
     if (options->progress)
         progress_clear();

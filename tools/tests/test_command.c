@@ -1,43 +1,12 @@
 /* The command from outside: exit statuses, what it says when called wrongly, and that the same seed
- * gives the same bytes. The program under test is in the environment variable AURAIO. */
-#include <criterion/criterion.h>
-
+ * gives the same bytes. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#define TEXT_MAX (256 * 1024)
-
-typedef struct outcome {
-    int status;
-    char *text; /* stdout and stderr */
-} outcome_t;
-
-/* Run a shell command line; $AURAIO in it is the program. */
-static outcome_t run(const char *line)
-{
-    static char text[TEXT_MAX];
-    char command[1024];
-    cr_assert_not_null(getenv("AURAIO"), "set AURAIO to the program to test");
-    snprintf(command, sizeof(command), "{ %s ; } 2>&1", line);
-    FILE *pipe = popen(command, "r");
-    cr_assert_not_null(pipe);
-    size_t length = fread(text, 1, sizeof(text) - 1, pipe);
-    text[length] = '\0';
-    int status = pclose(pipe);
-    return (outcome_t){.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1, .text = text};
-}
-
-static void expect(const char *line, int status, const char *said)
-{
-    outcome_t outcome = run(line);
-    cr_assert_eq(outcome.status, status, "%s: exit status %d, wanted %d:\n%s", line, outcome.status, status,
-                 outcome.text);
-    cr_assert(strstr(outcome.text, said), "%s: does not say '%s':\n%s", line, said, outcome.text);
-}
+#include "shell.h"
 
 #define QUICK " nvme --duration 100ms "
 
