@@ -6,6 +6,7 @@
 
 static const command_t *const commands[] = {
     &command_tune,
+    &command_doctor,
     &command_sim,
 };
 

@@ -3,6 +3,7 @@
 #define TOOLS_CHART_H
 
 #define CHART_RED "\033[31m"
+#define CHART_YELLOW "\033[33m"
 #define CHART_GREEN "\033[32m"
 #define CHART_DIM "\033[2m"
 #define CHART_PLAIN "\033[0m"

@@ -6,6 +6,7 @@ enum {
     EXIT_OK = 0,
     EXIT_FAILED = 1,   /* it ran, and the answer is no; or something it needed failed */
     EXIT_USAGE = 2,    /* it was called wrongly: nothing ran */
+    EXIT_UNFIT = 3,    /* doctor: AuraIO cannot run here */
     EXIT_SIGNAL = 128, /* plus the signal's number: it was interrupted */
 };
 
@@ -17,5 +18,6 @@ typedef struct command {
 
 extern const command_t command_sim;
 extern const command_t command_tune;
+extern const command_t command_doctor;
 
 #endif

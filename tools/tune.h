@@ -31,7 +31,7 @@
 #define TUNE_DEPTH_MAX 4096
 #define TUNE_ROWS 13 /* 1, 2, 4, ... TUNE_DEPTH_MAX */
 #define TUNE_ROUNDS 5
-#define TUNE_CANDIDATES 4
+#define TUNE_CANDIDATES 5
 #define TUNE_MAY_EXCEED 0.01 /* a p99 target: the share of operations that may take longer */
 
 typedef enum tune_access {
@@ -193,6 +193,8 @@ void tune_result_destroy(tune_result_t *result);
 
 /* After the sweep: which row is best, and which others are measured again beside it. */
 void tune_judge_sweep(tune_result_t *result);
+/* Before the rounds: the depth next to where the adaptive engine came to is measured again, too. */
+void tune_judge_first(tune_result_t *result, int limit);
 /* After the rounds. */
 void tune_judge_rounds(tune_result_t *result);
 

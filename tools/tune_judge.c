@@ -77,6 +77,16 @@ void tune_judge_sweep(tune_result_t *result)
         add_candidate(result, fastest);
 }
 
+void tune_judge_first(tune_result_t *result, int limit)
+{
+    int row = 0;
+    /* The middle between two, on the scale of depths, is their geometric mean. */
+    while (row + 1 < result->swept &&
+           (double)limit * limit > 2.0 * result->rows[row].depth * result->rows[row].depth)
+        row++;
+    add_candidate(result, row);
+}
+
 static int compare(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;

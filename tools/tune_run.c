@@ -82,7 +82,10 @@ static int adapt(tune_result_t *result)
         return -1;
     if (tune_load_run(result->adaptive, first_ns, &result->first))
         return -1;
-    return tune_stop_signal() ? 0 : run_rounds(result);
+    if (tune_stop_signal())
+        return 0;
+    tune_judge_first(result, tune_load_limit(result->adaptive));
+    return run_rounds(result);
 }
 
 int tune_run(const tune_options_t *options, const tune_subject_t *subject, tune_result_t *ret_result)

@@ -111,6 +111,20 @@ Test(judge, with_a_target_the_best_is_the_fastest_that_keeps_it)
     cr_assert_eq(result.rows[result.best].depth, 16);
 }
 
+Test(judge, the_depth_next_to_the_adaptive_limit_is_a_candidate)
+{
+    tune_options_t options = {.target_ns = 100000};
+    tune_result_t result = result_of(&options, ops, tails_ns, 6);
+    static const int limits[] = {1, 2, 3, 11, 12, 22, 23, 1000};
+    static const int rows[] = {0, 1, 2, 3, 4, 4, 5, 5};
+    for (int i = 0; i < 8; i++) {
+        result.candidate_count = 0;
+        tune_judge_first(&result, limits[i]);
+        cr_assert_eq(result.candidate_count, 1);
+        cr_assert_eq(result.candidates[0], rows[i], "limit %d", limits[i]);
+    }
+}
+
 Test(judge, a_target_below_every_depth_is_unmet)
 {
     tune_options_t options = {.target_ns = 20000};
