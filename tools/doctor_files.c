@@ -25,44 +25,35 @@ static bool read_path(const char *path, char *text, size_t size)
     return got >= 0;
 }
 
-__attribute__((format(printf, 2, 0))) static bool path_of(const doctor_system_t *system, const char *format,
-                                                          va_list arguments, char **ret_path)
-{
-    char *name = NULL, *path = NULL;
-    if (vasprintf(&name, format, arguments) < 0)
-        return false;
-    bool made = asprintf(&path, "%s%s", system->root, name) >= 0;
-    free(name);
-    if (made)
-        *ret_path = path;
-    return made;
-}
-
 bool doctor_read(const doctor_system_t *system, char *text, size_t size, const char *format, ...)
 {
-    char *path;
+    char *name = NULL, *path = NULL;
     va_list arguments;
     va_start(arguments, format);
-    bool made = path_of(system, format, arguments, &path);
+    bool done = vasprintf(&name, format, arguments) >= 0;
     va_end(arguments);
-    if (!made)
+    if (!done)
         return false;
-    bool done = read_path(path, text, size);
+    done = asprintf(&path, "%s%s", system->root, name) >= 0;
+    free(name);
+    if (!done)
+        return false;
+    done = read_path(path, text, size);
     free(path);
     return done;
 }
 
 bool doctor_read_number(const doctor_system_t *system, int64_t *ret_number, const char *format, ...)
 {
-    char *path, text[64], *end;
+    char *name, text[64], *end;
     va_list arguments;
     va_start(arguments, format);
-    bool made = path_of(system, format, arguments, &path);
+    bool done = vasprintf(&name, format, arguments) >= 0;
     va_end(arguments);
-    if (!made)
+    if (!done)
         return false;
-    bool done = read_path(path, text, sizeof(text));
-    free(path);
+    done = doctor_read(system, text, sizeof(text), "%s", name);
+    free(name);
     if (!done)
         return false;
     long long number = strtoll(text, &end, 10);

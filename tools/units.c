@@ -14,45 +14,46 @@ typedef struct unit {
     double factor;
 } unit_t;
 
-bool units_parse_time(const char *text, int64_t *ret_ns)
+/* A number and one of the units behind it, in the least of them. False: it isn't that. */
+static bool parse_scaled(const char *text, const unit_t *units, size_t count, double *ret_value)
 {
-    static const unit_t units[] = {{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}};
     char *end;
     errno = 0;
     double value = strtod(text, &end);
     if (end == text || errno != 0)
         return false;
-    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-        if (strcmp(end, units[i].name) != 0)
+    for (size_t i = 0; i < count; i++) {
+        if (strcasecmp(end, units[i].name) != 0)
             continue;
-        double ns = value * units[i].factor;
-        if (!(ns >= 1 && ns <= HOUR_NS)) /* also NaN */
-            return false;
-        *ret_ns = (int64_t)ns;
+        *ret_value = value * units[i].factor;
         return true;
     }
     return false;
+}
+
+bool units_parse_time(const char *text, int64_t *ret_ns)
+{
+    static const unit_t units[] = {{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}};
+    double ns;
+    if (!parse_scaled(text, units, sizeof(units) / sizeof(units[0]), &ns))
+        return false;
+    if (!(ns >= 1 && ns <= HOUR_NS)) /* also NaN */
+        return false;
+    *ret_ns = (int64_t)ns;
+    return true;
 }
 
 bool units_parse_size(const char *text, int64_t *ret_bytes)
 {
     static const unit_t units[] = {{"", 1},       {"b", 1},        {"k", 0x1p10}, {"kib", 0x1p10},
                                    {"m", 0x1p20}, {"mib", 0x1p20}, {"g", 0x1p30}, {"gib", 0x1p30}};
-    char *end;
-    errno = 0;
-    double value = strtod(text, &end);
-    if (end == text || errno != 0)
+    double bytes;
+    if (!parse_scaled(text, units, sizeof(units) / sizeof(units[0]), &bytes))
         return false;
-    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-        if (strcasecmp(end, units[i].name) != 0)
-            continue;
-        double bytes = value * units[i].factor;
-        if (!(bytes >= 1 && bytes <= 0x1p40) || bytes != (double)(int64_t)bytes) /* also NaN */
-            return false;
-        *ret_bytes = (int64_t)bytes;
-        return true;
-    }
-    return false;
+    if (!(bytes >= 1 && bytes <= 0x1p40) || bytes != (double)(int64_t)bytes) /* also NaN */
+        return false;
+    *ret_bytes = (int64_t)bytes;
+    return true;
 }
 
 bool units_parse_number(const char *text, int64_t min, int64_t max, int64_t *ret_value)
