@@ -154,6 +154,9 @@ const tune_journal_t *tune_load_journal(const tune_load_t *load);
 const int64_t *tune_load_stamps(const tune_load_t *load, int *ret_count);
 int tune_load_limit(const tune_load_t *load);
 
+/* What moved the bytes of a load that has run. */
+auraio_backend_info_t tune_load_backend(const tune_load_t *load);
+
 /* A histogram of all latencies of the engine since its start, of which there are `ops`. The engine is idle.
  */
 void tune_latency_read(const auraio_engine_t *engine, int64_t ops, auraio_hist_t *ret_latency);
@@ -174,6 +177,7 @@ typedef struct tune_result {
     int candidate_count;
     int rounds; /* that were completed */
     tune_buffers_t buffers;
+    auraio_backend_info_t backend; /* of the engine that ran last */
     tune_load_t *adaptive;
     tune_figures_t first, steady; /* of the adaptive engine: run-in, and rounds */
     double rates[TUNE_ROUNDS];

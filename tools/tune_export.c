@@ -91,11 +91,12 @@ int tune_export_json(const tune_result_t *result, const char *path)
     fprintf(file,
             ", \"size_bytes\": %" PRIu64 ", \"block_device\": %s, \"scratch\": %s, \"memory\": %s, "
             "\"direct\": %s,\n \"rw\": \"%s\", \"block_bytes\": %zu, \"target_p99_ns\": %" PRId64
-            ", \"runtime_ns\": %" PRId64 ", \"interrupted\": %s, \"target_unmet\": %s",
+            ", \"runtime_ns\": %" PRId64 ", \"backend\": \"%s\", \"interrupted\": %s, \"target_unmet\": %s",
             subject->size_bytes, boolean(subject->block_device), boolean(subject->scratch),
             boolean(subject->memory), boolean(subject->direct), tune_access_name(options->access),
-            options->block_bytes, options->target_ns, options->runtime_ns, boolean(tune_stop_signal() != 0),
-            boolean(result->unmet));
+            options->block_bytes, options->target_ns, options->runtime_ns,
+            result->backend.backend == AURAIO_BACKEND_URING ? "io_uring" : "threads",
+            boolean(tune_stop_signal() != 0), boolean(result->unmet));
     put_rows(file, result);
     if (result->adaptive && result->first.ops > 0)
         put_adaptive(file, result);

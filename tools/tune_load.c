@@ -236,3 +236,10 @@ int tune_load_limit(const tune_load_t *load)
     (void)auraio_get_target_stats(load->engine, load->journal.target, &stats);
     return stats.optimal_in_flight;
 }
+
+auraio_backend_info_t tune_load_backend(const tune_load_t *load)
+{
+    auraio_backend_info_t info = {.struct_size = sizeof(info)};
+    (void)auraio_get_backend_info(load->engine, &info);
+    return info;
+}

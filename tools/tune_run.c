@@ -24,6 +24,7 @@ static int run_fixed(tune_result_t *result, int depth, int64_t duration_ns, tune
     if (error)
         return error;
     error = tune_load_run(load, duration_ns, into);
+    result->backend = tune_load_backend(load);
     tune_load_destroy(load);
     return error;
 }

@@ -68,6 +68,9 @@ void tune_table(const tune_result_t *result)
     printf("%8s", "AuraIO");
     print_figures(result, result->rounds > 0 ? &result->steady : &result->first);
     printf("  limit %d\n", tune_load_limit(result->adaptive));
+    if (result->backend.backend != AURAIO_BACKEND_URING)
+        printf("These ran on threads, not on io_uring: %s (`auraio doctor` says what to change)\n",
+               result->backend.reason);
 }
 
 static void say_unmet(const tune_result_t *result)

@@ -158,6 +158,7 @@ Test(tune, json_has_every_figure_whatever_the_name)
            "assert 0 < best[\"rounds\"][\"p50_ns\"] <= best[\"rounds\"][\"p99_ns\"] <= "
            "best[\"rounds\"][\"p999_ns\"]\n"
            "assert 1 <= d[\"adaptive\"][\"limit\"] <= 4 and not d[\"interrupted\"]\n"
+           "assert d[\"backend\"] in (\"io_uring\", \"threads\")\n"
            "assert 0 <= d[\"adaptive\"][\"rounds\"][\"over_target\"] <= 1\n"
            "print(\"all there\")'",
            0, "all there");
