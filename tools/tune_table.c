@@ -68,9 +68,6 @@ void tune_table(const tune_result_t *result)
     printf("%8s", "AuraIO");
     print_figures(result, result->rounds > 0 ? &result->steady : &result->first);
     printf("  limit %d\n", tune_load_limit(result->adaptive));
-    if (result->backend.backend != AURAIO_BACKEND_URING)
-        printf("These ran on threads, not on io_uring: %s (`auraio doctor` says what to change)\n",
-               result->backend.reason);
 }
 
 static void say_unmet(const tune_result_t *result)
@@ -156,6 +153,9 @@ static void say_few(const tune_result_t *result)
 
 void tune_verdict(const tune_result_t *result)
 {
+    if (result->swept > 0 && result->backend.backend != AURAIO_BACKEND_URING)
+        printf("\nThis ran on threads, not on io_uring: %s (`auraio doctor` says what to change).\n",
+               result->backend.reason);
     if (result->rounds > 0) {
         say_share(result);
         say_steps(result);
