@@ -198,7 +198,11 @@ static void put_full(struct pool_cache *cache, unsigned class_index, struct pool
 void pool_cache_put_slow(struct pool_cache *cache, unsigned class_index, struct pool_shard *home,
                          struct pool_block block)
 {
-    if (home == cache->shard)
+    struct pool_room room;
+    /* There may be room: a thread that used another pool since did not know this cache when it looked. */
+    if (pool_cache_find_room(cache, class_index, home, &room))
+        pool_cache_put(room, block);
+    else if (home == cache->shard)
         put_full(cache, class_index, block);
     else
         put_remote(cache, class_index, block);

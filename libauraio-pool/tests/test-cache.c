@@ -22,6 +22,29 @@ Test(cache, of_one_thread_holds_at_most_an_eighth_of_the_bound)
     pool_destroy(pool);
 }
 
+/* A thread that has used another pool of the same slot since knows no cache when it frees: what it then finds
+ * the long way may have room, and less in it than a full one gives home. */
+Test(cache, that_was_found_the_long_way_takes_a_block_where_it_has_room)
+{
+    enum { COUNT = 300 };
+    void *blocks[COUNT];
+    pool_t *pool = support_pool(4096), *other = support_pool(4096);
+    while (other->id % POOL_THREAD_SLOTS != pool->id % POOL_THREAD_SLOTS) {
+        pool_destroy(other);
+        other = support_pool(4096);
+    }
+    for (int i = 0; i < COUNT; i++)
+        blocks[i] = support_alloc(pool, 4096);
+    for (int i = 0; i < COUNT; i++) {
+        support_alloc_then_free(other, 4096, 1);
+        cr_assert_eq(pool_free(pool, blocks[i], 4096), 0);
+        cr_assert(pool_check(pool));
+    }
+    cr_assert_eq(support_stats(pool).live_buffers, 0);
+    pool_destroy(other);
+    pool_destroy(pool);
+}
+
 static void *use_much(void *pool)
 {
     for (size_t size = 4096; size <= MIB; size *= 2)
