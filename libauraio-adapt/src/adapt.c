@@ -98,7 +98,14 @@ static void application_limited(adapt_state_t *state)
     if (state->goal.target_ns > 0 && adapt_target_free_batch(state))
         return;
     adapt_arm_drop_batch(&state->arm, state->arm.last_ns);
-    if (state->mode == ADAPT_SEARCHING || state->limit == state->base_limit)
+    state->arm.unfilled++;
+    state->knee.since_wide = 0; /* what it doesn't fill at once it doesn't fill twice */
+    state->knee.look_wide = false;
+    if (state->mode == ADAPT_SEARCHING)
+        adapt_search_unfilled(state);
+    bool rarely_bound = state->mode == ADAPT_AT_KNEE &&
+                        state->arm.unfilled > ADAPT_UNFILLED_PER_BATCH * (state->arm.count + 1);
+    if (state->mode == ADAPT_SEARCHING || (state->limit == state->base_limit && !rarely_bound))
         return;
     state->knee.probe = state->knee.probed_kind = ADAPT_PROBE_NONE;
     adapt_start_arm(state, state->base_limit, adapt_batch_size_for(state->base_limit));
@@ -157,8 +164,11 @@ static void add_samples(adapt_state_t *state, const auraio_adapt_batch_t *batch)
     arm->samples += batch->count;
     arm->over += over;
     arm->last_ns = state->last_ns;
-    if (over > 0 && batch->in_flight < COUNT_MAX && batch->in_flight + batch->count > state->target.free_peak)
-        state->target.free_peak = batch->in_flight + batch->count;
+    int in_flight = batch->in_flight < COUNT_MAX ? batch->in_flight + batch->count : 0;
+    if (over > 0 && in_flight > state->target.free_peak)
+        state->target.free_peak = in_flight;
+    if (in_flight > state->search.used)
+        state->search.used = in_flight;
 }
 
 static void count_debt(adapt_state_t *state, const auraio_adapt_batch_t *batch)

@@ -6,7 +6,8 @@
  * two in a row end the way up, and together they are held to what two should bring. If no doubling
  * paid, the knee is at or below the start: the way goes down. With a target, an arm that violates
  * it ends the way up, or continues the way down. The limit chosen is interpolated between nodes; if
- * none was measured near it, it is measured, and the choice made again. */
+ * none was measured near it, it is measured, and the choice made again. A limit that the application does
+ * not fill can't be measured: then the choice is made among those that were. */
 #include "state.h"
 
 #include <assert.h>
@@ -16,6 +17,7 @@ static void start_arm(adapt_state_t *state, int limit, auraio_adapt_cause_t caus
 {
     adapt_journal_add(state, cause, state->limit, limit, gain, error);
     adapt_change_forget(state);
+    state->search.unfilled = state->search.used = 0;
     adapt_start_arm(state, limit, adapt_batch_size_for(limit));
 }
 
@@ -153,6 +155,9 @@ static void choose(adapt_state_t *state)
     }
     /* With a target depth is cheap: the knee is taken to be where it is at most. */
     double chosen = ceil((goal->target_ns > 0 ? highest : sqrt(lowest * highest)) - 0.1);
+    /* Nothing speaks against what the application has in flight by itself. */
+    if (search->unfilled > 0 && chosen >= ADAPT_UNFILLED_SHARE * search->nodes[search->count - 1].limit)
+        chosen = adapt_max(chosen, adapt_min(search->used, state->limit));
     cruise(state, adapt_clamp_limit(state, nearest_int(chosen)), ADAPT_AT_KNEE);
 }
 
@@ -285,10 +290,24 @@ static bool device_changed(adapt_state_t *state, adapt_estimate_t rate)
     return false;
 }
 
+/* A batch during which the application was the bottleneck: when it stays that, the limit that is being tried
+ * is more than it fills, and would never be judged. */
+void adapt_search_unfilled(adapt_state_t *state)
+{
+    adapt_search_t *search = &state->search;
+    search->unfilled++;
+    if (search->count == 0 || search->unfilled < adapt_pace_batches(state, ADAPT_SEARCH_BATCHES_MIN))
+        return;
+    search->tried_up = search->tried_down = search->best_refined = true;
+    search->refinements = ADAPT_REFINE_MAX;
+    choose(state);
+}
+
 void adapt_search_evaluate(adapt_state_t *state)
 {
     adapt_search_t *search = &state->search;
     const adapt_arm_t *arm = &state->arm;
+    search->unfilled = search->used = 0;
     if (arm->count < adapt_pace_batches(state, 5))
         return;
 

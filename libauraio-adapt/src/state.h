@@ -46,6 +46,7 @@ typedef struct adapt_arm {
     adapt_evidence_t evidence[ADAPT_ARM_BATCHES];
     int count;       /* batches stored */
     int closed;      /* batches closed and not merged away: never more than the evidence is worth */
+    int unfilled;    /* batches dropped because the application was the bottleneck */
     int batch_size;  /* completions that close a batch */
     int64_t pace_ns; /* and the time it must take */
     int64_t begin_ns;
@@ -132,6 +133,8 @@ typedef struct adapt_search {
     bool restarted;
     bool best_refined;
     int refinements;
+    int unfilled;      /* batches in a row in which the application was the bottleneck */
+    int used;          /* operations in flight in those, at most */
     double best;       /* fitted ln rate of the best limit */
     double best_error; /* its standard error */
 } adapt_search_t;
@@ -331,6 +334,7 @@ adapt_verdict_t adapt_search_judge(const adapt_state_t *state, adapt_estimate_t 
 
 void adapt_search_begin(adapt_state_t *state, int from);
 void adapt_search_evaluate(adapt_state_t *state);
+void adapt_search_unfilled(adapt_state_t *state);
 void adapt_curve_bound(adapt_search_t *search, double bound);
 double adapt_curve_elasticity(const adapt_search_t *search, int limit);
 double adapt_curve_deficit(const adapt_search_t *search, int limit);

@@ -147,6 +147,12 @@
 #define ADAPT_BEST_ERROR 0.008
 /* It is measured at the least limit within this of it. */
 #define ADAPT_BEST_NEAR 0.02
+/* An arm at the knee with more unfilled batches for each that was evidence is given up: bursts of an
+ * application that is nearly always the bottleneck say nothing of the limit. */
+#define ADAPT_UNFILLED_PER_BATCH 2
+/* Where the application fills no more, and the knee of what was measured is at least this share of the
+ * highest limit measured, throughput may have gone on growing. */
+#define ADAPT_UNFILLED_SHARE 0.85
 /* The knee is known when its bounds are within this factor. */
 #define ADAPT_REFINE_RATIO 1.15
 /* Each halves the bounds' distance; four reduce a doubling to 5 %. */

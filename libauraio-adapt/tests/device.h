@@ -1,6 +1,6 @@
 /* A small closed-loop device for tests: `servers` parallel servers behind one queue, exponential
- * service times, from a seed. The application always has work: it keeps exactly the controller's
- * limit in flight. */
+ * service times, from a seed. The application always has work, and keeps exactly the controller's
+ * limit in flight; or it has no more than `demand` operations, and starts another when one completes. */
 #ifndef TEST_DEVICE_H
 #define TEST_DEVICE_H
 
@@ -15,6 +15,7 @@
 
 typedef struct device {
     int servers;
+    int demand; /* 0: without end */
     double service_ns;
     double hiccup_share; /* of the operations that are reported hiccup_ns later than they completed */
     int64_t hiccup_ns;
@@ -69,7 +70,8 @@ static inline void device_dispatch(device_t *device)
 /* Fill the device up to the limit, then let the next operation complete and report it. */
 static inline int64_t device_step(device_t *device, auraio_adapt_t *adapt)
 {
-    while (device->in_flight < auraio_adapt_limit(adapt))
+    bool bound = device->demand == 0 || device->demand > auraio_adapt_limit(adapt);
+    while (device->in_flight < (bound ? auraio_adapt_limit(adapt) : device->demand))
         device_dispatch(device);
     int first = 0;
     for (int i = 1; i < device->in_flight; i++)
@@ -79,7 +81,7 @@ static inline int64_t device_step(device_t *device, auraio_adapt_t *adapt)
     auraio_adapt_sample_t sample = {
         .latency_ns = device->now_ns - device->dispatched_ns[first],
         .size_bytes = 4096,
-        .flags = AURAIO_ADAPT_BOUND,
+        .flags = bound ? AURAIO_ADAPT_BOUND : 0,
     };
     if (device->hiccup_share > 0 && device_uniform(device) < device->hiccup_share)
         sample.latency_ns += device->hiccup_ns;

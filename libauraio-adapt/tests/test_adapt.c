@@ -41,6 +41,81 @@ Test(adapt, goes_below_its_start_where_one_operation_is_enough)
     cr_assert_leq(auraio_adapt_base_limit(&adapt), 3);
 }
 
+Test(adapt, takes_what_the_application_has_where_more_was_worth_having)
+{
+    device_t device;
+    device_init(&device, 64, 100 * US, 11);
+    device.demand = 20;
+    auraio_adapt_t adapt = drive_controller(0, 1, 256);
+    device_run(&device, &adapt, 60000);
+    cr_assert_eq(auraio_adapt_base_limit(&adapt), 20);
+}
+
+Test(adapt, finds_the_knee_below_what_the_application_has)
+{
+    device_t device;
+    device_init(&device, 8, 100 * US, 12);
+    device.demand = 20; /* so 32 can't be tried */
+    auraio_adapt_t adapt = drive_controller(0, 1, 256);
+    device_run(&device, &adapt, 60000);
+    int base = auraio_adapt_base_limit(&adapt);
+    cr_assert(base >= 7 && base <= 13, "limit %d", base);
+}
+
+/* A minute of device time. */
+static void expect_limit_to_stay(int servers, int demand, uint64_t seed)
+{
+    device_t device;
+    device_init(&device, servers, 1000 * US, seed);
+    device.demand = demand;
+    auraio_adapt_t adapt = drive_controller(0, 1, 256);
+    device_run(&device, &adapt, 20000);
+    int settled = auraio_adapt_base_limit(&adapt);
+    for (int64_t end_ns = device.now_ns + 60 * SEC; device.now_ns < end_ns;) {
+        device_run(&device, &adapt, 100);
+        int base = auraio_adapt_base_limit(&adapt);
+        cr_assert(4 * base <= 5 * settled && 4 * base >= 3 * settled, "demand %d: limit %d, then %d", demand,
+                  settled, base);
+    }
+}
+
+Test(adapt, stays_put_while_the_application_is_the_bottleneck)
+{
+    for (int demand = 3; demand <= 40; demand += 7)
+        expect_limit_to_stay(64, demand, (uint64_t)demand);
+}
+
+/* Bursts that the limit holds back, one in eight: what is seen in them is not what the limit reaches. */
+Test(adapt, does_not_probe_for_an_application_that_rarely_fills_the_limit)
+{
+    device_t device;
+    device_init(&device, 8, 100 * US, 14);
+    auraio_adapt_t adapt = drive_controller(0, 1, 256);
+    device_run(&device, &adapt, 60000);
+    int base = auraio_adapt_base_limit(&adapt);
+    for (int i = 0; i < 200000; i++) {
+        device.demand = i % 1024 < 128 ? 0 : base - 1;
+        device_step(&device, &adapt);
+        int limit = auraio_adapt_limit(&adapt);
+        /* What it had begun before may end. */
+        cr_assert(i < 1024 || limit == base, "limit %d, then %d after %d", base, limit, i);
+    }
+}
+
+Test(adapt, goes_on_when_the_application_has_more)
+{
+    device_t device;
+    device_init(&device, 32, 100 * US, 13);
+    device.demand = 10;
+    auraio_adapt_t adapt = drive_controller(0, 1, 256);
+    device_run(&device, &adapt, 30000);
+    cr_assert_eq(auraio_adapt_base_limit(&adapt), 10);
+    device.demand = 200;
+    device_run(&device, &adapt, 200000);
+    int base = auraio_adapt_base_limit(&adapt);
+    cr_assert(base >= 29 && base <= 48, "limit %d", base);
+}
+
 Test(adapt, keeps_a_target_that_depth_can_keep)
 {
     device_t device;

@@ -7,7 +7,7 @@
  * exchange. A ring that asks in vain collects what others have parked first.
  *
  * Evidence: while the limit holds nothing back, and there is no latency target, nobody reports and nothing is
- * spent. The first ring that asks in vain has the target watched; when nothing was held back for REST_NS it
+ * spent. The first ring that asks in vain has the target watched; when nothing was held back for rest_ns it
  * rests again. Whoever reaps feeds the controller; where the lock is taken it keeps its samples for the next
  * time, and waits for the lock only when it has no room for more: none is lost.
  */
@@ -229,12 +229,13 @@ static void keep_samples(struct target *target, struct target_user *user, const 
     }
 }
 
-/* With the lock. */
+/* With the lock. A search is not left in the middle: its limit is only one that it tries. */
 static void note_bound(struct target *target, const struct ring_batch *batch)
 {
     if (batch->bound || target->bound_ns == 0)
         target->bound_ns = batch->now_ns;
-    else if (target->p99_target_ns == 0 && batch->now_ns - target->bound_ns > rest_ns)
+    else if (target->p99_target_ns == 0 && batch->now_ns - target->bound_ns > rest_ns &&
+             auraio_adapt_phase(&target->adapt) != AURAIO_ADAPT_PROBING)
         rest(target);
 }
 

@@ -279,6 +279,31 @@ Test(control_alone, a_limit_that_holds_back_is_searched_upward)
     check_that(control_check(control));
 }
 
+Test(control_alone, a_search_that_the_application_can_not_follow_ends_before_the_target_rests)
+{
+    create(4, 256, 0);
+    check_is(take(0, 5), 4);
+    for (int i = 0; i < 1000 && stats().in_flight_limit == 4; i++)
+        (void)report(0, ms, true, false);
+    check_is(stats().in_flight_limit, 8); /* which nobody asks for */
+    check_is(stats().aimd_phase, AURAIO_PHASE_PROBING);
+    int batches = 0;
+    for (; batches < 1000 && stats().watched; batches++, now += 20 * ms)
+        (void)report(0, ms, false, false);
+    check_below(batches, 1000);
+    check_at_least(batches, 12);
+    check_that(stats().aimd_phase != AURAIO_PHASE_PROBING);
+    check_below(stats().in_flight_limit, 9);
+}
+
+Test(control_alone, a_promise_is_kept_also_where_the_limit_holds_nothing_back)
+{
+    create(64, 64, ms);
+    for (int i = 0; i < 1000 && stats().in_flight_limit >= LIMIT + BATCH; i++)
+        (void)report(0, 10 * ms, false, false); /* of LIMIT and BATCH in flight */
+    check_below(stats().in_flight_limit, LIMIT + BATCH);
+}
+
 Test(control_alone, credits_above_a_limit_that_fell_are_asked_back)
 {
     create(32, 64, ms);
