@@ -11,6 +11,8 @@
 
 #include <assert.h>
 
+static const int64_t starved_ns = 1000 * 1000; /* a time slice is longer */
+
 static int target_of(const struct ring *ring, const struct ring_lane *lane)
 {
     return (int)(lane - &ring->lanes[LANE_STORAGE]);
@@ -109,6 +111,18 @@ static bool is_late(const struct ring *ring)
     return present_ns > 0 && ring->now_ns - present_ns > ring->batch_latency_ns / (2 * ring->batch_measured);
 }
 
+/*
+ * Whether a batch is one because its thread got no CPU for more than half of the time since the one before:
+ * then it was ready for longer, and the device had nothing to do. Only a long time is looked into: that costs
+ * a system call.
+ */
+static bool was_starved(struct ring *ring)
+{
+    int64_t since_ns = ring->now_ns - ring->reported_ns;
+    ring->reported_ns = ring->now_ns;
+    return since_ns >= starved_ns && run_queue_waited_ns(&ring->run_queue, ring_thread()->id) > since_ns / 2;
+}
+
 void ring_report_control(struct ring *ring)
 {
     const struct ring_control *control = ring->group->config.control;
@@ -118,7 +132,7 @@ void ring_report_control(struct ring *ring)
             targets |= 1u << ring->samples[i].target;
     if (!targets)
         return;
-    bool late = is_late(ring);
+    bool late = was_starved(ring) || is_late(ring);
     for (; targets; targets &= targets - 1) {
         int target = __builtin_ctz(targets);
         struct ring_lane *lane = &ring->lanes[LANE_STORAGE + target];

@@ -77,6 +77,7 @@ static void close_kernel_side(struct ring *ring)
     ring->bell_armed = ring->doorbell = ring->owner_drives = false;
     if (ring->notify_fd >= 0)
         close(ring->notify_fd);
+    run_queue_close(&ring->run_queue);
     pthread_mutex_lock(&ring->mail_lock); /* others write to the bell */
     if (ring->bell_fd >= 0)
         close(ring->bell_fd);

@@ -23,6 +23,7 @@
 #include "fork.h"
 #include "lane.h"
 #include "mutex.h"
+#include "runqueue.h"
 
 #include <pthread.h>
 #include <time.h>
@@ -93,6 +94,8 @@ struct ring {
     bool mixed;                    /* others were used too */
     bool parkable;                 /* a lane holds credits, or wants some */
     int64_t present_ns;            /* local, while watched: see ring_present() */
+    int64_t reported_ns;           /* the batch that the controller was last told of */
+    struct run_queue run_queue;    /* of who reaps, while watched */
     struct slot_list done;         /* finished, callback to come */
     int unsure;                    /* storage operations in the kernel whose class came from the cache */
     int completions_since_look;    /* at the classes of what is in the kernel */

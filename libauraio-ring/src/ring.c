@@ -88,6 +88,7 @@ void ring_free(struct ring *ring, bool in_child)
         close(ring->bell_fd);
     if (ring->notify_fd >= 0)
         close(ring->notify_fd);
+    run_queue_close(&ring->run_queue);
     ring_drop_tables(ring);
     for (int i = 0; i < ring->slab_count; i++)
         slab_retire(ring->slabs[i]);
