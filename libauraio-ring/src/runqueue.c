@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * /proc/thread-self/schedstat says "ns on a CPU, ns waiting for one, times put on one". The descriptor means the
- * thread that opened it, so it is opened anew when another thread asks.
+ * /proc/thread-self/schedstat says "ns on a CPU, ns waiting for one, times put on one". The descriptor means
+ * the thread that opened it, so it is opened anew when another thread asks.
  */
 #include "runqueue.h"
 

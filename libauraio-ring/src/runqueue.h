@@ -13,9 +13,9 @@ struct run_queue {
 };
 
 /*
- * For how long the calling thread, whose number is @thread, was ready to run and did not, since it last asked;
- * 0 when another thread did so last, or the kernel doesn't say. Other processes make it wait, and so does a CPU
- * quota. A system call, sometimes three.
+ * For how long the calling thread, whose number is @thread, was ready to run and did not, since it last
+ * asked; 0 when another thread did so last, or the kernel doesn't say. Other processes make it wait, and so
+ * does a CPU quota. A system call, sometimes three.
  */
 int64_t run_queue_waited_ns(struct run_queue *queue, uint64_t thread);
 

@@ -5,6 +5,7 @@
  * kernel are played by the test.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,7 +14,7 @@
 #include "files.h"
 #include "support.h"
 
-enum { BYTES = 512, READS = 8, TARGET = 3 };
+enum { BYTES = 512, READS = 8, TARGET = 3, SLOW_TARGET = 5 };
 
 static struct {
     _Atomic int watched;
@@ -22,20 +23,27 @@ static struct {
     int excess; /* what reports are answered with */
     int reports, parks;
     struct ring_batch last;
+    int slow_taken; /* the slow target has one credit */
+    int slow_reports;
 } controller;
+
+/* A directory is what the slow target's operations name: it is storage, and nothing else of these tests. */
+static int slow_fd;
 
 static int target_of(void *context, const struct stat *st)
 {
     (void)context;
-    return S_ISREG(st->st_mode) ? TARGET : 0;
+    return S_ISREG(st->st_mode) ? TARGET : SLOW_TARGET;
 }
 
 static int take(void *context, int ring, int target, int want)
 {
     (void)context;
     check_is(ring, 0);
-    check_is(target, TARGET);
     check_at_least(want, 1);
+    if (target == SLOW_TARGET)
+        return 1 - controller.slow_taken > 0 ? ++controller.slow_taken : 0;
+    check_is(target, TARGET);
     int granted = want < controller.free ? want : controller.free;
     controller.free -= granted;
     controller.taken += granted;
@@ -52,7 +60,12 @@ static void give(void *context, int ring, int target, int credits)
 
 static void park(void *context, int ring, int target, int credits)
 {
-    (void)context, (void)ring, (void)target;
+    (void)context, (void)ring;
+    if (target == SLOW_TARGET) {
+        check_is(credits, controller.slow_taken);
+        controller.slow_taken = 0;
+        return;
+    }
     check_is(credits, controller.taken);
     controller.free += credits;
     controller.taken = 0;
@@ -62,6 +75,10 @@ static void park(void *context, int ring, int target, int credits)
 static int report(void *context, int ring, const struct ring_batch *batch)
 {
     (void)context, (void)ring;
+    if (batch->target == SLOW_TARGET) {
+        controller.slow_reports++;
+        return 0;
+    }
     controller.reports++;
     controller.last = *batch;
     return controller.excess;
@@ -90,6 +107,8 @@ static void set_up(void)
     group = fake_group(RING_SELECT_ADAPTIVE, 64);
     group->config.control = &control; /* before the first ring */
     fd = file_of_pattern(READS * BYTES);
+    slow_fd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    check_at_least(slow_fd, 0);
     fake_script(hold, READS);
 }
 
@@ -97,6 +116,7 @@ static void tear_down(void)
 {
     check_that(ring_group_check(group));
     ring_group_destroy(group);
+    close(slow_fd);
     close(fd);
 }
 
@@ -213,6 +233,33 @@ Test(credit, a_lane_with_nothing_to_do_keeps_nothing_while_a_pipe_is_waited_for)
     complete(1);
     check_is(waiting.calls, 1);
     pipe_close(pipe);
+}
+
+Test(credit, a_target_whose_limit_is_reached_holds_nothing_of_another_back)
+{
+    struct outcome slow[4] = {{0}};
+    controller.free = 4;
+    controller.watched = 1;
+    for (int i = 0; i < 4; i++) {
+        struct ring_op op = op_transfer(RING_OP_READ, slow_fd, bytes, BYTES, 0, &slow[i]);
+        (void)submit(group, &op);
+    }
+    (void)ring_group_flush(group);
+    check_is(in_kernel(), 1);
+    submit_reads(4); /* behind three that wait */
+    check_is(in_kernel(), 5);
+    fake_release_at(group, 1, BYTES);
+    check_is(ring_group_poll(group), 1);
+    check_is(outcomes[0].result, BYTES);
+    check_is(in_kernel(), 4); /* and what came free was not the slow target's */
+    check_is(controller.reports, 1);
+    check_that(!controller.last.bound);
+    check_is(controller.slow_reports, 0);
+    while (in_kernel() > 0)
+        complete(1);
+    for (int i = 0; i < 4; i++)
+        check_is(slow[i].calls, 1);
+    check_at_least(controller.slow_reports, 1);
 }
 
 Test(credit, nobody_is_told_while_nobody_watches)

@@ -361,9 +361,14 @@ void fake_script(const struct fake_answer *answers, int count)
 
 void fake_release(struct ring_group *group, int result)
 {
+    fake_release_at(group, 0, result);
+}
+
+void fake_release_at(struct ring_group *group, int place, int result)
+{
     struct backend *backend = group_ring(group, 0)->backend;
-    cr_assert_gt(backend->held_count, 0);
-    end_held(backend, 0, result);
+    cr_assert_gt(backend->held_count, place);
+    end_held(backend, place, result);
 }
 
 void fake_fire_timer(struct ring_group *group)

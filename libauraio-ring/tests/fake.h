@@ -60,6 +60,8 @@ void fake_script(const struct fake_answer *answers, int count);
 
 /* Complete the oldest submission that was held. */
 void fake_release(struct ring_group *group, int result);
+/* ... or the one that @place others were held before. */
+void fake_release_at(struct ring_group *group, int place, int result);
 
 /* Let the timer that was set fire. */
 void fake_fire_timer(struct ring_group *group);
