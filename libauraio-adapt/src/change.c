@@ -68,7 +68,9 @@ bool adapt_change_in_arm(adapt_state_t *state, adapt_estimate_t rate)
 {
     const adapt_change_t *change = &state->change;
     /* The first arm of a cruise is held against the curve that brought it here: the search may have
-     * seen another device. */
+     * seen another device. There is no curve when a violation ended the search before it measured any. */
+    if (!change->known && !state->search.fitted)
+        return false;
     double expected = change->known
                           ? change->reference
                           : state->search.best - adapt_curve_deficit(&state->search, state->base_limit);

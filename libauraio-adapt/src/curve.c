@@ -27,6 +27,7 @@ static double pool(adapt_search_t *search, int from, int to)
 void adapt_curve_fit(adapt_search_t *search)
 {
     assert(search->count > 0);
+    search->fitted = true;
     int starts[ADAPT_NODES];
     double variances[ADAPT_NODES];
     int blocks = 0;
@@ -151,7 +152,7 @@ void adapt_curve_bound(adapt_search_t *search, double bound)
 /* ln of the best throughput over that at `limit`, at least 0. */
 double adapt_curve_deficit(const adapt_search_t *search, int limit)
 {
-    return adapt_max(search->best - rate_at(search, limit), 0);
+    return search->fitted ? adapt_max(search->best - rate_at(search, limit), 0) : 0;
 }
 
 /* The elasticity of throughput just below a limit: 1 where it grows with depth, 0 on a plateau. */

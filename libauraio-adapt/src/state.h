@@ -135,6 +135,7 @@ typedef struct adapt_search {
     int refinements;
     int unfilled;      /* batches in a row in which the application was the bottleneck */
     int used;          /* operations in flight in those, at most */
+    bool fitted;       /* the curve was: what follows, and rates of nodes, are known */
     double best;       /* fitted ln rate of the best limit */
     double best_error; /* its standard error */
 } adapt_search_t;

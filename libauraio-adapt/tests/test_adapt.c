@@ -218,6 +218,26 @@ Test(adapt, lowers_an_unreached_limit_below_what_was_in_flight_when_the_target_i
     cr_assert_leq(auraio_adapt_base_limit(&adapt), 20);
 }
 
+Test(adapt, a_search_that_a_violation_ends_at_once_is_no_change_of_the_device)
+{
+    auraio_adapt_options_t options;
+    auraio_adapt_options_init(&options);
+    options.p99_target_ns = 500 * US;
+    options.max_limit = options.initial_limit = 256;
+    auraio_adapt_t adapt;
+    cr_assert_eq(auraio_adapt_init(&adapt, &options), 0);
+    device_t device;
+    device_init(&device, 16, 100 * US, 15);
+    device.demand = 64; /* far from the limit, and too many */
+    device_run(&device, &adapt, 30000);
+    cr_assert_geq(count_of(&adapt, AURAIO_ADAPT_CAUSE_VIOLATION), 1);
+    cr_assert_eq(count_of(&adapt, AURAIO_ADAPT_CAUSE_CAPACITY_DOWN), 0);
+    int over = 0;
+    for (int i = 0; i < 100000; i++)
+        over += device_step(&device, &adapt) > 500 * US;
+    cr_assert_leq(over, 1000, "%d of 100000 over the target", over);
+}
+
 Test(adapt, a_copy_decides_the_same)
 {
     device_t device, other_device;
