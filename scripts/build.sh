@@ -37,11 +37,12 @@ cxx_of() {
     esac
 }
 
-# configure DIR COMPILER OPTION...: also when it was before, because options and dependencies change
+# configure DIR COMPILER OPTION...: static and shared; also when it was before, because options and dependencies change
 configure() {
     local dir=$1 compiler=$2 again=()
     [[ ! -e $dir/meson-private/coredata.dat ]] || again=(--reconfigure)
-    CC=$compiler CXX=$(cxx_of "$compiler") quietly meson setup "$dir" "${again[@]}" "${@:3}"
+    CC=$compiler CXX=$(cxx_of "$compiler") quietly meson setup "$dir" "${again[@]}" \
+        -Ddefault_library=both "${@:3}"
 }
 
 # make DIR TARGET...: everything that is wrong at once, not only the first

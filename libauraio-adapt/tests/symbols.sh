@@ -21,7 +21,7 @@ for symbol in $needed; do
     fi
 done
 
-exported=$("$nm" -D --defined-only "$shared" | awk 'NF == 3 { print $3 }')
+exported=$("$nm" -D --defined-only "$shared" | awk 'NF == 3 && $2 != "A" { print $3 }')
 [ -n "$exported" ] || { echo "$shared exports nothing" >&2; status=1; }
 for symbol in $exported; do
     case $symbol in

@@ -38,7 +38,7 @@ def main():
     if not HOSTNAME.exists():
         staged.skip(f"{HOSTNAME}, which the quick start reads, is not there")
     with staged.staged(*stage_arguments) as stage:
-        for linking in ("shared", "static"):
+        for linking in stage.linkings():
             if linking == "static":
                 # The linker takes a shared library when it finds both.
                 for library in stage.libraries.glob("libauraio.so*"):

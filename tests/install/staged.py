@@ -52,6 +52,14 @@ class Stage:
             fail(f"expected one libauraio.pc under {self.prefix}, found {found}")
         self.libraries = found[0].parent.parent
 
+    def linkings(self):
+        """The ways a program can be linked with what this build makes: "shared" comes first."""
+        kinds = {"shared": "libauraio.so", "static": "libauraio.a"}
+        found = [kind for kind, library in kinds.items() if (self.libraries / library).exists()]
+        if not found:
+            fail(f"neither of {list(kinds.values())} is in {self.libraries}")
+        return found
+
     def flags(self, *options, package="libauraio"):
         """What pkg-config says about a package, with its prefix where it was staged."""
         environment = dict(os.environ)
