@@ -785,7 +785,8 @@ AURAIO_API const char *auraio_cause_name(int cause);
 /** Fill @p info, up to its struct_size. @return 0, or -1: EINVAL (NULL, struct_size too small), EPERM. */
 AURAIO_API int auraio_get_backend_info(const auraio_engine_t *engine, auraio_backend_info_t *info);
 
-/** "BASELINE", "PROBING", "STEADY", "BACKOFF", "SETTLING", "CONVERGED", else "UNKNOWN". */
+/** The name of an AURAIO_PHASE_*: "BASELINE", "PROBING", "STEADY", "BACKOFF", "SETTLING" or "CONVERGED"; of
+ * anything else "UNKNOWN". */
 AURAIO_API const char *auraio_phase_name(int phase);
 
 /** "major.minor.patch" of the library that runs. */

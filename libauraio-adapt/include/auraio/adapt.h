@@ -200,6 +200,7 @@ AURAIO_ADAPT_API int auraio_adapt_limit(const auraio_adapt_t *adapt);
  */
 AURAIO_ADAPT_API int auraio_adapt_base_limit(const auraio_adapt_t *adapt);
 
+/* What the controller is doing now. */
 AURAIO_ADAPT_API auraio_adapt_phase_t auraio_adapt_phase(const auraio_adapt_t *adapt);
 
 /* What an operation costs the device, learned: 1 is the cost of the cheapest class of operations
