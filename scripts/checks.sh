@@ -122,7 +122,7 @@ test_valgrind() {
 }
 
 test_everything() {
-    summarise test_build_gcc test_build_clang test_suite test_asan test_tsan test_valgrind
+    summarise test_build_gcc test_build_clang test_suite test_asan test_tsan test_valgrind test_consumers test_abi
 }
 
 # component | its sources
@@ -168,11 +168,19 @@ our_sources() {
         ':!examples/cpp/quick_start.cpp' ':!bindings/cpp/tests/seed_copy.cpp'
 }
 
+# By name, or by their first line.
+our_scripts() {
+    {
+        git ls-files -z -- '*.sh'
+        git grep -lzE '^#!/(bin/sh|usr/bin/env bash)$'
+    } | sort -zu
+}
+
 lint() {
     local status=0
     our_sources | xargs -0 clang-format --dry-run -Werror || status=1
     our_sources | xargs -0 python3 scripts/lengths.py || status=1
-    git ls-files -z -- '*.sh' | xargs -0 shellcheck -x dev .ci/run || status=1
+    our_scripts | xargs -0 shellcheck -x || status=1
     ((status == 0)) && echo "nothing to complain about"
 }
 

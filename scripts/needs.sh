@@ -22,9 +22,16 @@ tests|clang|command -v clang
 tests|libclang-rt-dev|clang_sanitizes
 tests|libcriterion-dev|pkg-config --exists criterion
 chart|gnuplot-nox|command -v gnuplot
+tests|cmake|command -v cmake
+tests|make|command -v make
 coverage|gcovr|command -v gcovr
 vm|qemu-system-x86|command -v qemu-system-x86_64
 vm|cpio|command -v cpio
+abi|abigail-tools|command -v abidiff
+deb|debhelper|command -v dh
+deb|dpkg-dev|command -v dpkg-buildpackage
+deb|lintian|command -v lintian
+chroot|debootstrap|command -v debootstrap
 lint|clang-format|command -v clang-format
 lint|shellcheck|command -v shellcheck
 lint|git|command -v git

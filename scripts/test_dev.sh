@@ -29,11 +29,14 @@ refused "vm does not know --colour" vm --colour 3
 refused "vm needs a CPU for each node" vm --nodes 4 --cpus 2
 refused "fuzz takes 1 argument, not 0" fuzz
 refused "fuzz takes a number of seconds, not '-3'" fuzz -3
+refused "abi knows record, not 'forget'" abi forget
+refused "release takes 1 argument, not 0" release
+refused "release takes the address" release there
 refused "install takes an absolute path, not 'here'" install here
 refused "clean takes 0 arguments, not 1" clean build
 
 listed=$("$dev")
-for verb in setup build demo test bench coverage asan tsan valgrind vm lint format fuzz install clean; do
+for verb in setup build demo test bench coverage asan tsan valgrind vm lint format fuzz consumers abi deb chroot release install clean; do
     if [[ $listed != *$'\n'"  $verb "* ]]; then
         echo "./dev does not list $verb"
         failed=1
