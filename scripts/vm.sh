@@ -5,24 +5,32 @@
 # Debian 12's, emulated (QEMU's TCG), so that it needs no privileges and runs in a container. Slow, and of no use
 # for timing.
 #
-# The machine's only file system is an archive in memory, made of the programs to run and the libraries they
-# need, at the paths they have here, where programs look for libraries of the tree. tests/vm/init.c runs them and
+# The machine's disk is made of the programs to run and the libraries they need, at the paths they have here, where
+# programs look for libraries of the tree: ext4, for what the library does on a disk it does not do in memory. An
+# archive in memory holds the modules that the disk takes and tests/vm/init.c, which mounts it, runs the programs and
 # switches the machine off.
 
 vm_nodes=2
 vm_cpus=4
 vm_memory_mb=1024
 vm_timeout=600
+vm_test_seconds=300 # for one command
+vm_disk_mb=6144     # a file with holes
 
-# The kernel, taken out of its package; nothing is installed.
+# What the disk takes, each after those it needs.
+vm_modules='drivers/virtio/virtio_ring drivers/virtio/virtio drivers/virtio/virtio_pci_legacy_dev
+drivers/virtio/virtio_pci_modern_dev drivers/virtio/virtio_pci drivers/block/virtio_blk
+crypto/crc32c_generic lib/crc16 fs/mbcache fs/jbd2/jbd2 fs/ext4/ext4'
+
+# The kernel and its modules, taken out of their package; nothing is installed.
 fetch_kernel() {
     local package
-    compgen -G "build-vm/boot/vmlinuz-*" >/dev/null && return
+    compgen -G "build-vm/lib/modules" >/dev/null && return
     mkdir -p build-vm
     package=$(apt-cache depends linux-image-amd64 | sed -n 's/^ *Depends: //p' | head -n 1)
     echo "fetching ${package:?apt-get knows no linux-image-amd64}"
     (cd build-vm && quietly apt-get download "$package")
-    dpkg-deb --fsys-tarfile build-vm/"$package"_*.deb | tar -x -C build-vm --wildcards './boot/vmlinuz-*'
+    dpkg-deb --fsys-tarfile build-vm/"$package"_*.deb | tar -x -C build-vm --wildcards './boot/vmlinuz-*' './lib/modules/*'
     rm build-vm/"$package"_*.deb
 }
 
@@ -34,23 +42,45 @@ libraries_of() {
     done | sort -u
 }
 
-# pack_machine COMMAND...: the archive. Of a command, the words that are files of this tree come along.
-pack_machine() {
-    local root=build-vm/root files=() command word
+# suite_commands DIR: a line for each functional test of a build directory, with the environment it has
+suite_commands() {
+    meson introspect --tests "$1" | python3 scripts/vm_suite.py "$1"
+}
+
+# pack_memory ROOT: the archive
+pack_memory() {
+    local root=$1 module
     rm -rf "$root"
-    mkdir -p "$root/bin"
+    mkdir -p "$root/modules"
     cp build-debug/tests/vm/vm-init "$root/init"
+    for module in $vm_modules; do
+        cp build-vm/lib/modules/*/kernel/"$module.ko" "$root/modules"
+        echo "${module##*/}.ko" >>"$root/modules/order"
+    done
+    # shellcheck disable=SC2046 # a path of a library has no blanks
+    cp --parents --dereference $(libraries_of "$root/init") "$root"
+    (cd "$root" && find . | cpio --quiet -o -H newc -R 0:0 | gzip -1) >build-vm/machine.cpio.gz
+}
+
+# pack_disk ROOT COMMAND...: the disk. Of a command, the words that are files of this tree come along.
+pack_disk() {
+    local root=$1 files=() command word
+    shift
+    rm -rf "$root"
+    mkdir -p "$root"/{bin,dev,proc,sys,tmp,var}
+    ln -s /tmp "$root/var/tmp"
     cp /bin/sh "$root/bin/sh"
-    printf '%s\n' "$PWD" "$@" >"$root/tests"
+    printf '%s\n' "$PWD" "$vm_test_seconds" "$@" >"$root/tests"
     for command in "$@"; do
         for word in $command; do
             [[ ! -f $word ]] || files+=("$(realpath "$word")")
         done
     done
     cp --parents --dereference "${files[@]}" "$root"
-    # shellcheck disable=SC2046 # a path of a library has no blanks
-    cp --parents --dereference $(libraries_of "$root/init" "$root/bin/sh" "${files[@]}") "$root"
-    (cd "$root" && find . | cpio --quiet -o -H newc -R 0:0 | gzip -1) >build-vm/machine.cpio.gz
+    # shellcheck disable=SC2046 # as above
+    cp --parents --dereference $(libraries_of "$root/bin/sh" "${files[@]}") "$root"
+    rm -f build-vm/disk.img
+    PATH=$PATH:/sbin:/usr/sbin mke2fs -q -t ext4 -d "$root" build-vm/disk.img "${vm_disk_mb}M"
 }
 
 # Arguments of QEMU that share memory and CPUs out among the nodes.
@@ -71,6 +101,7 @@ boot_machine() {
     timeout "$vm_timeout" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp "$vm_cpus" \
         -m "$((vm_memory_mb / vm_nodes * vm_nodes))M" "${nodes[@]}" -nodefaults -no-reboot -display none \
         -serial stdio -kernel "${kernels[0]}" -initrd build-vm/machine.cpio.gz \
+        -drive file=build-vm/disk.img,format=raw,if=virtio,cache=unsafe \
         -append "console=ttyS0 quiet panic=-1" </dev/null | tr -d '\r' | tee build-vm/said.txt
 }
 
@@ -78,7 +109,8 @@ boot_machine() {
 run_in_vm() {
     local result
     fetch_kernel
-    pack_machine "$@"
+    pack_memory build-vm/memory
+    pack_disk build-vm/disk "$@"
     echo "booting ${vm_nodes} nodes, ${vm_cpus} CPUs, ${vm_memory_mb} MiB"
     boot_machine || true # what counts is what it said
     result=$(sed -n 's/^vm-result: //p' build-vm/said.txt)

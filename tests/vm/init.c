@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The first process in the virtual machine of `./dev vm`. The file /tests names a directory in its first line
- * and in each other a command, which a shell runs there within TEST_SECONDS. Says what became of each, and
- * switches the machine off.
+ * The first process in the virtual machine of `./dev vm`. Loads the modules that /modules/order names, and makes
+ * the disk its root. There, the file /tests names a directory in its first line, in the second how many seconds
+ * a command may take, and in each other a command, which a shell runs in that directory. Says what became of each
+ * and how long it took, and switches the machine off.
  *
  * The last line it prints begins with VM_RESULT: without it nothing that ran counts. A command that ends with
  * status 77 was skipped, as Meson has it.
@@ -17,17 +18,20 @@
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define VM_RESULT "vm-result:"
 
-enum { TEST_SECONDS = 300, LINE_BYTES = 4096, SKIPPED = 77 };
+enum { LINE_BYTES = 4096, SKIPPED = 77 };
 
 struct tally {
     int passed;
     int failed;
     int skipped;
+    unsigned seconds; /* for one command */
 };
 
 static void mount_at(const char *type, const char *where)
@@ -50,12 +54,12 @@ static void open_console(void)
         close(console);
 }
 
-static int run(const char *command)
+static int run(const char *command, unsigned seconds)
 {
     pid_t child = fork();
     if (child == 0) {
         (void)setsid();
-        (void)alarm(TEST_SECONDS);
+        (void)alarm(seconds);
         execl("/bin/sh", "sh", "-c", command, (char *)NULL);
         _exit(127);
     }
@@ -68,16 +72,20 @@ static int run(const char *command)
 
 static void run_and_count(const char *command, struct tally *tally)
 {
-    int status = run(command);
+    struct timespec start, end;
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    int status = run(command, tally->seconds);
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    int took = (int)(end.tv_sec - start.tv_sec);
     if (status == 0) {
         tally->passed++;
-        printf("passed   %s\n", command);
+        printf("passed   %s (%d s)\n", command, took);
     } else if (status == SKIPPED) {
         tally->skipped++;
         printf("skipped  %s\n", command);
     } else {
         tally->failed++;
-        printf("FAILED   %s (status %d)\n", command, status);
+        printf("FAILED   %s (status %d after %d s)\n", command, status, took);
     }
 }
 
@@ -95,9 +103,32 @@ static void run_all(struct tally *tally)
     FILE *tests = fopen("/tests", "re");
     if (!tests || !next_line(tests, line) || chdir(line) < 0)
         return;
+    tally->seconds = next_line(tests, line) ? (unsigned)strtoul(line, NULL, 10) : 0;
     while (next_line(tests, line))
         run_and_count(line, tally);
     fclose(tests);
+}
+
+static void load_modules(void)
+{
+    static char line[LINE_BYTES], path[LINE_BYTES + 16];
+    FILE *order = fopen("/modules/order", "re");
+    while (order && next_line(order, line)) {
+        snprintf(path, sizeof(path), "/modules/%s", line);
+        int module = open(path, O_RDONLY | O_CLOEXEC);
+        if (module < 0 || syscall(SYS_finit_module, module, "", 0) < 0)
+            fprintf(stderr, "%s: %s\n", path, strerror(errno));
+        close(module);
+    }
+    if (order)
+        fclose(order);
+}
+
+static void enter_disk(void)
+{
+    (void)mkdir("/disk", 0755);
+    if (mount("/dev/vda", "/disk", "ext4", MS_NOATIME, NULL) < 0 || chroot("/disk") < 0 || chdir("/") < 0)
+        fprintf(stderr, "the disk: %s\n", strerror(errno));
 }
 
 int main(void)
@@ -106,12 +137,12 @@ int main(void)
     mount_at("devtmpfs", "/dev");
     open_console();
     setvbuf(stdout, NULL, _IOLBF, 0);
+    load_modules();
+    enter_disk();
+    mount_at("devtmpfs", "/dev");
     mount_at("proc", "/proc");
     mount_at("sysfs", "/sys");
-    (void)mkdir("/tmp", 01777);
     mount_at("tmpfs", "/dev/shm");
-    (void)mkdir("/var", 0755);
-    (void)symlink("/tmp", "/var/tmp");
     setenv("PATH", "/bin", 1);
     setenv("HOME", "/tmp", 1);
     run_all(&tally);
