@@ -205,6 +205,17 @@ bool pool_arena_purge(struct pool_arena *arena, struct pool_kept *kept)
     return true;
 }
 
+void pool_arena_pin(struct pool_arena *arena, struct pool_kept *kept)
+{
+    if (arena->is_pinned)
+        return;
+    unsigned page_shift = arena->shard->pool->geometry.page_shift;
+    size_t pages = pool_bits_count(arena->dirty, 0, POOL_CHUNK_BYTES >> page_shift);
+    kept->page_bytes -= (ptrdiff_t)(pages << page_shift);
+    kept->shared_bytes += (ptrdiff_t)(pages << page_shift);
+    arena->is_pinned = true;
+}
+
 void pool_arena_forget_dirty(struct pool_arena *arena, struct pool_kept *kept)
 {
     unsigned page_shift = arena->shard->pool->geometry.page_shift;

@@ -147,6 +147,9 @@ void pool_arena_destroy_all(struct pool *pool);
 /* Gives the dirty pages back to the system, unless they are pinned; whether there were any. */
 bool pool_arena_purge(struct pool_arena *arena, struct pool_kept *kept);
 
+/* Has the pages stay where they are until the arena is closed. With the shard's lock. */
+void pool_arena_pin(struct pool_arena *arena, struct pool_kept *kept);
+
 /* No longer counts the dirty pages as kept: the whole arena is about to go. */
 void pool_arena_forget_dirty(struct pool_arena *arena, struct pool_kept *kept);
 

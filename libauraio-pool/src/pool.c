@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "cache.h"
+#include "central.h"
 #include "depot.h"
 #include "internal.h"
 #include "numa.h"
@@ -154,6 +155,18 @@ void pool_trim(pool_t *pool)
         pool_cache_drain(cache);
     }
     pool_trim_central(pool);
+}
+
+void pool_pin_arena(pool_t *pool, const void *ptr)
+{
+    struct pool_arena *arena = pool ? pool_table_find(&pool->root, ptr) : NULL;
+    if (!arena)
+        return;
+    struct pool_kept kept = {0};
+    pthread_mutex_lock(&arena->shard->lock);
+    pool_arena_pin(arena, &kept);
+    pool_shard_keep(arena->shard, &kept);
+    pthread_mutex_unlock(&arena->shard->lock);
 }
 
 bool pool_find_arena(pool_t *pool, const void *ptr, size_t len_bytes, void **ret_base, size_t *ret_len,

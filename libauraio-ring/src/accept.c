@@ -306,6 +306,8 @@ static inline struct ring_slot *accept_plain(struct ring *ring, struct ring_op_h
             ring_add_fixed_users(ring, -1);
         return NULL;
     }
+    if (__builtin_expect(entry->direct, 0) && !fixed)
+        place.registered.buffer_slot = ring_pinned_slot(ring, place.addr, len);
     entry->uses++;
     ring->free = slot->next;
     slot->op.head = head;

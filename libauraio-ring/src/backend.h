@@ -111,6 +111,10 @@ struct backend_ops {
     /* locked (owned: by the owning thread) */
     int (*set_buffers)(struct backend *backend, const struct iovec *iovs,
                        unsigned count); /* count 0: forget them */
+    /* a table of empty buffers, and what is in it; NULL: there is no such thing */
+    int (*make_buffers)(struct backend *backend, unsigned count);
+    int (*update_buffers)(struct backend *backend, unsigned first, const struct iovec *iovs,
+                          unsigned count); /* an empty one: forget it */
     int (*set_files)(struct backend *backend, const int *fds, unsigned count);
     int (*set_file)(struct backend *backend, unsigned index, int fd);
 };

@@ -9,6 +9,7 @@
 #include "ring-private.h"
 
 #include <assert.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 
 static enum slot_class class_of_stat(const struct stat *st)
@@ -46,6 +47,17 @@ static void note_lane(struct ring *ring, int lane)
         ring->mixed = true;
 }
 
+/* A guess as good as the class: what is wrongly held for direct I/O costs a look, the reverse a gain. */
+static bool is_direct(const struct ring *ring, int fd, const struct stat *st)
+{
+    const struct ring_memory *memory = ring->group->config.memory;
+    if (!memory || !(S_ISREG(st->st_mode) || S_ISBLK(st->st_mode)) ||
+        atomic_load_explicit(memory->arenas, memory_order_relaxed) == 0)
+        return false;
+    int flags = fcntl(fd, F_GETFL);
+    return flags >= 0 && flags & O_DIRECT;
+}
+
 /* Ask the kernel, and remember what it says; an fd that is not open counts as storage. */
 static struct class_entry look_at_fd(struct ring *ring, int fd, bool *ret_known)
 {
@@ -53,9 +65,10 @@ static struct class_entry look_at_fd(struct ring *ring, int fd, bool *ret_known)
     struct class_entry entry = {.fd = fd, .slot_class = SLOT_STORAGE, .lane = LANE_STORAGE};
     *ret_known = fstat(fd, &st) == 0;
     if (*ret_known) {
-        entry.slot_class = (uint8_t)class_of_stat(&st);
+        entry.slot_class = class_of_stat(&st) & 0xf;
         entry.lane = lane_of_stat(ring, &st);
         entry.in = &ring->lanes[entry.lane];
+        entry.direct = is_direct(ring, fd, &st);
         *cache_entry(ring, fd) = entry;
     }
     note_lane(ring, entry.lane);
@@ -68,6 +81,12 @@ static void set_class(struct ring_slot *slot, struct class_entry entry)
     slot->lane = entry.lane;
     slot->flags |= SLOT_CLASS_SURE;
     slot->plain = slot->plain && entry.slot_class == SLOT_STORAGE;
+}
+
+static void note_direct(struct ring_slot *slot, struct class_entry entry)
+{
+    if (entry.direct && !(slot->op.flags & RING_OP_FIXED))
+        slot->flags |= SLOT_DIRECT;
 }
 
 /* The lane of an operation that counts as storage whatever its descriptor is. */
@@ -100,10 +119,13 @@ void ring_classify(struct ring *ring, struct ring_slot *slot)
         entry->uses++;
         slot->slot_class = entry->slot_class;
         slot->lane = entry->lane;
+        note_direct(slot, *entry);
         return;
     }
     bool known;
-    set_class(slot, look_at_fd(ring, slot->op.fd, &known));
+    struct class_entry now = look_at_fd(ring, slot->op.fd, &known);
+    set_class(slot, now);
+    note_direct(slot, now);
 }
 
 enum slot_class ring_reclassify(struct ring *ring, struct ring_slot *slot)

@@ -147,6 +147,7 @@ void ring_admit(struct ring *ring, struct ring_slot *first, int count)
 
 void ring_again(struct ring *ring, struct ring_slot *slot)
 {
+    slot->flags &= (uint16_t)~SLOT_DIRECT;
     if (slot->flags & SLOT_STOPPED) {
         ring_finish(ring, slot, slot_stopped_result(slot));
         return;

@@ -121,6 +121,7 @@ static int set_up(struct ring_group *group, const struct topology *topology)
     atomic_init(&group->rings_used, is_thread_local(group) ? 0 : group->ring_count);
     group_share_pending(group, is_thread_local(group) ? 1 : group->ring_count);
     group_choose_barriers(group);
+    group_choose_pins(group);
     rc = map_cpus(group);
     return rc < 0 ? rc : probe_backend(group);
 }
@@ -297,6 +298,8 @@ void ring_group_info(struct ring_group *group, struct ring_group_info *ret)
         .entries = atomic_load(&group->entries),
         .node_count = group->topology.node_count,
         .refused_errno = atomic_load(&group->refused_errno),
+        .pinned_bytes = atomic_load(&group->pinned_bytes),
+        .pin_refused_errno = atomic_load(&group->pin_refused_errno),
     };
     for (int i = 0; i < atomic_load(&group->rings_used); i++)
         ret->rings_created += group_ring(group, i) != NULL;

@@ -38,12 +38,11 @@ static void files_release(struct file_table *table)
 
 static void sync_buffers(struct ring *ring, struct buffer_table *table)
 {
-    const struct backend_ops *ops = ring->group->ops;
     if (ring->buffers_registered)
-        (void)ops->set_buffers(ring->backend, NULL, 0);
+        ring_remove_buffers(ring, ring->buffers->count);
     buffers_release(ring->buffers);
     ring->buffers = table;
-    ring->buffers_registered = table && ops->set_buffers(ring->backend, table->iovs, table->count) == 0;
+    ring->buffers_registered = table && ring_place_buffers(ring, table->iovs, table->count) == 0;
 }
 
 /* From one table to another of the same size: only what differs. */
@@ -95,9 +94,12 @@ void ring_update_tables(struct ring *ring)
     /* While the buffers are leaving every submission is to look at their state: the version never matches. */
     bool leaving = buffers_state(atomic_load(&group->buffers_state)) == BUFFERS_LEAVING;
     ring->tables_version = leaving ? 0 : atomic_load(&group->tables_version);
+    uint64_t gone = ring_pins_gone(ring);
     pthread_mutex_unlock(&group->tables_lock);
-    if (new_buffers || new_files)
+    if (new_buffers || new_files || gone)
         flush_submissions(ring);
+    if (gone)
+        ring_unpin(ring, gone);
     if (new_buffers)
         sync_buffers(ring, buffers);
     if (new_files)
@@ -113,6 +115,7 @@ void ring_drop_tables(struct ring *ring)
     ring->files = NULL;
     ring->tables_version = 0;
     ring->buffers_registered = ring->files_registered = false;
+    ring_drop_pins(ring);
 }
 
 static int resolve(const struct buffer_table *table, struct ring_op *op)
@@ -168,8 +171,8 @@ static struct ring *shared_ring(struct ring_group *group, int index)
     return ring && !atomic_load(&ring->local) ? ring : NULL;
 }
 
-/* Bring every ring that any thread may touch up to date; the local ones follow at their next submission. */
-static void sync_shared_rings(struct ring_group *group)
+/* The local ones of other threads follow at their next submission. */
+void group_sync_rings(struct ring_group *group)
 {
     for (int i = 0; i < atomic_load(&group->rings_used); i++) {
         struct ring *ring = shared_ring(group, i);
@@ -179,6 +182,9 @@ static void sync_shared_rings(struct ring_group *group)
         ring_sync_tables(ring);
         ring_unlock(ring);
     }
+    struct ring *own = is_thread_local(group) ? own_ring(group, ring_thread()) : NULL;
+    if (own && own->backend)
+        ring_sync_tables(own);
 }
 
 /* The kernel's opinion of a registration comes from the ring of the calling thread. */
@@ -191,9 +197,9 @@ static int try_here(struct ring_group *group, const struct iovec *iovs, const in
     ring_lock(ring);
     ring_sync_tables(ring);
     if (iovs) {
-        rc = group->ops->set_buffers(ring->backend, iovs, count);
+        rc = ring_place_buffers(ring, iovs, count);
         if (rc == 0)
-            (void)group->ops->set_buffers(ring->backend, NULL, 0);
+            ring_remove_buffers(ring, count);
     } else {
         rc = group->ops->set_files(ring->backend, fds, count);
         if (rc == 0)
@@ -208,6 +214,10 @@ int ring_group_register_buffers(struct ring_group *group, const struct iovec *io
     if (buffers_state(atomic_load(&group->buffers_state)) != BUFFERS_NONE)
         return -EBUSY;
     int rc = try_here(group, iovs, NULL, (unsigned)count);
+    if (rc == -ENOMEM && atomic_load(&group->pinned_bytes) > 0) {
+        group_give_up_pins(group);
+        rc = try_here(group, iovs, NULL, (unsigned)count);
+    }
     if (rc < 0)
         return rc;
     struct buffer_table *table = malloc(sizeof(*table) + (size_t)count * sizeof(*iovs));
@@ -230,7 +240,7 @@ int ring_group_register_buffers(struct ring_group *group, const struct iovec *io
         buffers_release(table);
         return -EBUSY;
     }
-    sync_shared_rings(group);
+    group_sync_rings(group);
     return 0;
 }
 
@@ -264,7 +274,7 @@ void group_finish_unregister(struct ring_group *group)
     pthread_mutex_unlock(&group->tables_lock);
     if (!current)
         return;
-    sync_shared_rings(group);
+    group_sync_rings(group);
     buffers_release(table);
     atomic_compare_exchange_strong(&group->buffers_state, &leaving, leaving - BUFFERS_LEAVING);
 }
@@ -342,7 +352,7 @@ static int replace_files(struct ring_group *group, struct file_table *expected, 
     pthread_mutex_unlock(&group->tables_lock);
     if (!same)
         return -EBUSY;
-    sync_shared_rings(group);
+    group_sync_rings(group);
     return 0;
 }
 

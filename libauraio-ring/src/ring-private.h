@@ -23,6 +23,7 @@
 #include "fork.h"
 #include "lane.h"
 #include "mutex.h"
+#include "pins.h"
 #include "runqueue.h"
 
 #include <pthread.h>
@@ -45,7 +46,8 @@ enum {
 struct class_entry {
     int fd; /* -1: empty */
     uint16_t uses;
-    uint8_t slot_class;
+    uint8_t slot_class : 4;
+    uint8_t direct : 4; /* O_DIRECT, and there is memory to register for it */
     uint8_t lane;
     struct ring_lane *in; /* the lane itself */
 };
@@ -118,6 +120,7 @@ struct ring {
     uint64_t tables_version;                   /* of the group's, that buffers and files are */
     bool buffers_registered, files_registered; /* with the backend */
     _Atomic int fixed_users; /* operations that name a registered buffer; written by the ring alone */
+    struct pins pins;
 
     struct ring_clock clock;
     int64_t now_ns;     /* of the batch being completed */
@@ -194,6 +197,11 @@ struct ring_group {
     _Atomic uint64_t tables_version; /* raised whenever one of them changes */
     _Atomic int buffers_state;       /* enum buffers_state */
     bool own_barriers;
+
+    struct pin_arena pin_arenas[PIN_PLACES]; /* guarded by tables_lock, as is the next */
+    uint64_t pin_serial;
+    _Atomic size_t pinned_bytes, pinned_most; /* by all rings */
+    _Atomic int pin_refused_errno;
 
     struct ring_group *next_alive; /* list of groups with THREAD_LOCAL rings */
 };
@@ -461,7 +469,39 @@ void ring_stop_again(struct ring *ring);
 /* With the ring's lock. */
 int ring_cancel(struct ring *ring, ring_handle_t handle);
 
+/* -------------------------------------------------------------------- pins.c */
+
+/* All with the ring's lock, but for group_. The slot of registered memory to name for a transfer, or -1. */
+int ring_pin(struct ring *ring, uintptr_t start, size_t len); /* when it is in no extent that was found */
+
+static inline int ring_pinned_slot(struct ring *ring, const void *addr, size_t len)
+{
+    const struct pins *pins = &ring->pins;
+    uintptr_t start = (uintptr_t)addr;
+    unsigned place = pins->place_of_chunk[start >> PIN_CHUNK_SHIFT & (PIN_CHUNKS - 1)];
+    const struct pin_extent *extent = &pins->extents[place];
+    size_t offset = start - extent->base;
+    if (__builtin_expect(offset < extent->len && len <= extent->len - offset, 1))
+        return (int)(pins->user_slots + place);
+    return ring_pin(ring, start, len);
+}
+
+/* The application's buffers in the kernel's table, beside ours. 0 or -errno; nothing of them is there then. */
+int ring_place_buffers(struct ring *ring, const struct iovec *iovs, unsigned count);
+void ring_remove_buffers(struct ring *ring, unsigned count);
+/* Places whose extent is of an arena that the group does not know any more, a bit each; with group->tables_lock. */
+uint64_t ring_pins_gone(const struct ring *ring);
+/* Let go of the extents in these places. */
+void ring_unpin(struct ring *ring, uint64_t places);
+/* The backend is gone. */
+void ring_drop_pins(struct ring *ring);
+void group_choose_pins(struct ring_group *group);
+void group_give_up_pins(struct ring_group *group);
+
 /* -------------------------------------------------------------- registered.c */
+
+/* Bring the tables of every ring that the calling thread may touch up to date. */
+void group_sync_rings(struct ring_group *group);
 
 /* With the ring's lock: bring the backend's tables up to date. */
 void ring_update_tables(struct ring *ring);
@@ -480,7 +520,7 @@ void ring_drop_tables(struct ring *ring);
  * The registered file is named only where the kernel looks it up while it takes the submission: what runs
  * later (a member of a chain, what a worker starts) would find what is in the slot by then.
  */
-static inline struct backend_registered ring_registered(const struct ring *ring, const struct ring_slot *slot)
+static inline struct backend_registered ring_registered(struct ring *ring, const struct ring_slot *slot)
 {
     const struct ring_op *op = &slot->op;
     struct backend_registered registered = {-1, -1};
@@ -491,6 +531,8 @@ static inline struct backend_registered ring_registered(const struct ring *ring,
         registered.file_slot = ring->files->slot_of_fd[op->fd];
     if (op->flags & RING_OP_FIXED && ring->buffers_registered)
         registered.buffer_slot = op->buf_index;
+    else if (slot->flags & SLOT_DIRECT && op->opcode <= RING_OP_WRITE && !slot->chain_before)
+        registered.buffer_slot = ring_pinned_slot(ring, op->u.addr, op->len);
     return registered;
 }
 

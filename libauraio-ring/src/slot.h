@@ -45,6 +45,7 @@ enum {                            /* slot.flags */
            1u << 7, /* the write is done, the sync that replaces RWF_DSYNC or RWF_SYNC is in the kernel */
        SLOT_SHUT_DOWN = 1u << 8,     /* cancelled by destroy */
        SLOT_DEGRADED_SYNC = 1u << 9, /* RWF_DSYNC or RWF_SYNC is to be emulated */
+       SLOT_DIRECT = 1u << 10,       /* first attempt, O_DIRECT: memory registered unasked is worth a look */
        SLOT_STOPPED = SLOT_CANCEL_ASKED | SLOT_EXPIRED | SLOT_SHUT_DOWN
 };
 

@@ -486,6 +486,27 @@ static int uring_set_buffers(struct backend *uring, const struct iovec *iovs, un
                  : io_uring_unregister_buffers(&uring->ring);
 }
 
+static int uring_make_buffers(struct backend *uring, unsigned count)
+{
+    return io_uring_register_buffers_sparse(&uring->ring, count);
+}
+
+/*
+ * Without tags: nobody needs to know when the kernel lets go of a buffer that was replaced, which it does when the
+ * operations that use it have completed.
+ */
+static int uring_update_buffers(struct backend *uring, unsigned first, const struct iovec *iovs, unsigned count)
+{
+    for (unsigned done = 0; done < count;) {
+        /* Stops before the first that is wrong, and says why when that is the first. */
+        int rc = io_uring_register_buffers_update_tag(&uring->ring, first + done, iovs + done, NULL, count - done);
+        if (rc <= 0)
+            return rc < 0 ? rc : -EIO;
+        done += (unsigned)rc;
+    }
+    return 0;
+}
+
 static int uring_set_files(struct backend *uring, const int *fds, unsigned count)
 {
     return count ? io_uring_register_files(&uring->ring, fds, count)
@@ -516,6 +537,8 @@ const struct backend_ops backend_uring = {
     .notify = uring_notify,
     .features = uring_features,
     .set_buffers = uring_set_buffers,
+    .make_buffers = uring_make_buffers,
+    .update_buffers = uring_update_buffers,
     .set_files = uring_set_files,
     .set_file = uring_set_file,
 };

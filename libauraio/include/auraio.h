@@ -720,7 +720,10 @@ typedef struct auraio_backend_info {
     int rings_created; /**< of auraio_get_ring_count() */
     int numa_nodes;
     char reason[160]; /**< why a better backend or feature is not used; "" when nothing was refused */
-    uint64_t reserved[4];
+    /** Memory of auraio_buffer_alloc() that rings have registered with the kernel by themselves, since direct I/O used
+     * it much; counted once for each ring. Stays within half of RLIMIT_MEMLOCK, where that holds, and 256 MiB. */
+    uint64_t registered_bytes;
+    uint64_t reserved[3];
 } auraio_backend_info_t;
 
 /** Fill @p stats; untouched when an argument is NULL or the engine was inherited by fork. */

@@ -66,6 +66,7 @@ static int create_group(auraio_engine_t *engine, const struct topology *topology
         .observe = meter_observe,
         .observe_context = engine,
         .control = engine->control ? control_of_rings(engine->control) : NULL,
+        .memory = memory_of_rings(engine),
     };
     int rc = ring_group_create(&config, topology, &engine->group);
     if (rc == 0)
@@ -82,12 +83,14 @@ static int create_pool(auraio_engine_t *engine)
         .log = log_pool_misuse,
         .log_ctx = engine,
     };
+    memory_join(engine, &options);
     return pool_create(&options, &engine->pool);
 }
 
 static void engine_free(auraio_engine_t *engine)
 {
     ring_group_destroy(engine->group);
+    engine->group = NULL; /* arenas that end now are no ring's any more */
     pool_destroy(engine->pool);
     meter_free_all(engine);
     control_destroy(engine->control);

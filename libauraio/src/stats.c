@@ -175,6 +175,10 @@ static void explain(const auraio_engine_t *engine, const struct ring_group_info 
     else if (group->entries && group->entries < engine->options.queue_depth)
         snprintf(info->reason, sizeof(info->reason), "rings of %d entries: memory limits refused more",
                  group->entries);
+    else if (group->pin_refused_errno)
+        snprintf(info->reason, sizeof(info->reason),
+                 "no more pool memory is registered with the kernel: %s (see RLIMIT_MEMLOCK)",
+                 strerrordesc_np(group->pin_refused_errno));
 }
 
 int auraio_get_backend_info(const auraio_engine_t *engine, auraio_backend_info_t *info)
@@ -196,6 +200,7 @@ int auraio_get_backend_info(const auraio_engine_t *engine, auraio_backend_info_t
         .ring_entries = group.entries,
         .rings_created = group.rings_created,
         .numa_nodes = group.node_count,
+        .registered_bytes = group.pinned_bytes,
     };
     explain(engine, &group, &full);
     memcpy(info, &full, size < sizeof(full) ? size : sizeof(full));

@@ -59,7 +59,8 @@ struct pool_options {
      * pool. */
     bool (*arena_created)(void *ctx, int index, void *base, size_t len_bytes);
     /** Told about every arena once no buffer of it is live (in pool_destroy(): none may be used any more) and
-     * before it is unmapped; may be NULL. Must not call the pool. */
+     * before it is unmapped; may be NULL. Called with no lock held that pool_pin_arena() takes. Must not call
+     * the pool. */
     void (*arena_destroyed)(void *ctx, int index, void *base, size_t len_bytes);
     /** First argument of both. */
     void *arena_ctx;
@@ -181,6 +182,16 @@ bool pool_check(pool_t *pool);
  */
 bool pool_find_arena(pool_t *pool, const void *ptr, size_t len_bytes, void **ret_base, size_t *ret_len,
                      int *ret_index);
+
+/**
+ * Keeps the pages of an arena where they are from now on, as if pool_options.arena_created had asked for it: for
+ * somebody who finds out later that a kernel is to pin them. What is pinned counts as kept for reuse until the
+ * arena is free as a whole.
+ *
+ * @param pool  the pool; NULL does nothing
+ * @param ptr   in a live buffer; memory that is not the pool's does nothing
+ */
+void pool_pin_arena(pool_t *pool, const void *ptr);
 
 #ifdef __cplusplus
 }

@@ -151,6 +151,19 @@ struct ring_control {
     int (*report)(void *context, int ring, const struct ring_batch *batch);
 };
 
+/*
+ * Memory that rings may register with the kernel by themselves where direct I/O uses it: that of a pool, which lies in
+ * arenas. Called with a ring's lock: neither may call the group.
+ */
+struct ring_memory {
+    void *context;
+    const _Atomic int *arenas; /* how many there are: while there is none nobody asks */
+    /* The arena around [start, start + len). The answer holds while that memory is in use. */
+    bool (*find)(void *context, const void *start, size_t len, struct iovec *ret_arena);
+    /* The pages of the arena around @start are to stay where they are from now on. */
+    void (*pin)(void *context, const void *start);
+};
+
 struct ring_config {
     int queue_depth;
     int ring_count; /* 0: topology_parallelism() */
@@ -162,6 +175,7 @@ struct ring_config {
     ring_observer_t observe; /* may be NULL */
     void *observe_context;
     const struct ring_control *control; /* NULL: the limit is fixed. Outlives the group */
+    const struct ring_memory *memory;   /* NULL: nothing is registered unasked. Outlives the group */
 };
 
 struct ring_status {
@@ -179,6 +193,8 @@ struct ring_group_info {
     int rings_created;
     int node_count;
     int refused_errno; /* of the last ring that could not be created as asked; 0: none */
+    size_t pinned_bytes;   /* of struct ring_memory, registered, once for each ring */
+    int pin_refused_errno; /* why no more of it is; 0: the kernel did not refuse */
 };
 
 enum { /* values of AURAIO_FEATURE_* */
@@ -268,6 +284,10 @@ int ring_group_poll_fd(struct ring_group *group);
 
 int ring_group_register_buffers(struct ring_group *group, const struct iovec *iovs, int count);
 int ring_group_unregister_buffers(struct ring_group *group);
+/* The arena of struct ring_memory that begins at @base is about to be unmapped, nothing in it is in use: let go of it.
+ * Rings of other threads (THREAD_LOCAL) do so at their next call. Not with a ring's lock. */
+void ring_group_forget_memory(struct ring_group *group, const void *base);
+
 int ring_group_register_files(struct ring_group *group, const int *fds, int count);
 int ring_group_update_file(struct ring_group *group, int index, int fd);
 int ring_group_unregister_files(struct ring_group *group);
