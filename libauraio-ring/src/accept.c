@@ -280,9 +280,9 @@ static inline bool find_place(const struct ring *ring, struct ring_op_head head,
 }
 
 /*
- * Accept a plain transfer when everything is as it usually is: storage that the cache knows, room in the
- * group, under the limit and in the queue, tables up to date. NULL: something is not, and nothing was
- * changed.
+ * Accept a plain transfer when everything is as it usually is: storage that the cache knows (direct I/O,
+ * which may find its memory registered, takes a closer look), room in the group, under the limit and in the
+ * queue, tables up to date. NULL: something is not, and nothing was changed.
  */
 static inline struct ring_slot *accept_plain(struct ring *ring, struct ring_op_head head, uintptr_t where,
                                              uint64_t len)
@@ -296,7 +296,7 @@ static inline struct ring_slot *accept_plain(struct ring *ring, struct ring_op_h
     if (fixed)
         ring_begin_fixed(ring);
     if (__builtin_expect(
-            !slot || entry->fd != head.fd || entry->slot_class != SLOT_STORAGE ||
+            !slot || entry->fd != head.fd || entry->kind != FD_STORAGE ||
                 entry->uses >= USES_BEFORE_LOOK || lane->queued.head || lane_in_kernel(lane) >= lane->limit ||
                 ring_pending(ring) >= atomic_load_explicit(&group->accept_below, memory_order_relaxed) ||
                 ring->tables_version != atomic_load_explicit(&group->tables_version, memory_order_acquire) ||
@@ -306,8 +306,6 @@ static inline struct ring_slot *accept_plain(struct ring *ring, struct ring_op_h
             ring_add_fixed_users(ring, -1);
         return NULL;
     }
-    if (__builtin_expect(entry->direct, 0) && !fixed)
-        place.registered.buffer_slot = ring_pinned_slot(ring, place.addr, len);
     entry->uses++;
     ring->free = slot->next;
     slot->op.head = head;

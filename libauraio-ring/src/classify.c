@@ -62,13 +62,15 @@ static bool is_direct(const struct ring *ring, int fd, const struct stat *st)
 static struct class_entry look_at_fd(struct ring *ring, int fd, bool *ret_known)
 {
     struct stat st;
-    struct class_entry entry = {.fd = fd, .slot_class = SLOT_STORAGE, .lane = LANE_STORAGE};
+    struct class_entry entry = {.fd = fd, .kind = FD_STORAGE, .lane = LANE_STORAGE};
     *ret_known = fstat(fd, &st) == 0;
     if (*ret_known) {
-        entry.slot_class = class_of_stat(&st) & 0xf;
         entry.lane = lane_of_stat(ring, &st);
         entry.in = &ring->lanes[entry.lane];
-        entry.direct = is_direct(ring, fd, &st);
+        if (entry.lane == LANE_STREAM)
+            entry.kind = FD_STREAM;
+        else if (is_direct(ring, fd, &st))
+            entry.kind = FD_DIRECT;
         *cache_entry(ring, fd) = entry;
     }
     note_lane(ring, entry.lane);
@@ -77,16 +79,9 @@ static struct class_entry look_at_fd(struct ring *ring, int fd, bool *ret_known)
 
 static void set_class(struct ring_slot *slot, struct class_entry entry)
 {
-    slot->slot_class = entry.slot_class;
+    slot->slot_class = entry.kind == FD_STREAM ? SLOT_STREAM : SLOT_STORAGE;
     slot->lane = entry.lane;
-    slot->flags |= SLOT_CLASS_SURE;
-    slot->plain = slot->plain && entry.slot_class == SLOT_STORAGE;
-}
-
-static void note_direct(struct ring_slot *slot, struct class_entry entry)
-{
-    if (entry.direct && !(slot->op.flags & RING_OP_FIXED))
-        slot->flags |= SLOT_DIRECT;
+    slot->plain = slot->plain && entry.kind != FD_STREAM;
 }
 
 /* The lane of an operation that counts as storage whatever its descriptor is. */
@@ -114,26 +109,28 @@ void ring_classify(struct ring *ring, struct ring_slot *slot)
         slot->flags |= SLOT_CLASS_SURE;
         return;
     }
-    struct class_entry *entry = cache_entry(ring, slot->op.fd);
+    struct class_entry looked_at, *entry = cache_entry(ring, slot->op.fd);
     if (entry->fd == slot->op.fd && entry->uses < USES_BEFORE_LOOK) {
         entry->uses++;
-        slot->slot_class = entry->slot_class;
-        slot->lane = entry->lane;
-        note_direct(slot, *entry);
-        return;
+    } else {
+        bool known;
+        looked_at = look_at_fd(ring, slot->op.fd, &known);
+        entry = &looked_at;
+        slot->flags |= SLOT_CLASS_SURE;
     }
-    bool known;
-    struct class_entry now = look_at_fd(ring, slot->op.fd, &known);
-    set_class(slot, now);
-    note_direct(slot, now);
+    set_class(slot, *entry);
+    if (entry->kind == FD_DIRECT && !(slot->op.flags & RING_OP_FIXED))
+        slot->flags |= SLOT_DIRECT;
 }
 
 enum slot_class ring_reclassify(struct ring *ring, struct ring_slot *slot)
 {
     bool known;
     struct class_entry now = look_at_fd(ring, slot->op.fd, &known);
-    if (known)
+    if (known) {
         set_class(slot, now);
+        slot->flags |= SLOT_CLASS_SURE;
+    }
     return slot->slot_class;
 }
 
@@ -142,6 +139,7 @@ static void verify_slot(struct ring *ring, struct ring_slot *slot, struct class_
 {
     ring_left_kernel(ring, slot);
     set_class(slot, now);
+    slot->flags |= SLOT_CLASS_SURE;
     lane_count_in_kernel(&ring->lanes[slot->lane], 1);
 }
 

@@ -3,10 +3,10 @@
  * Which memory is worth being registered, and the kernel's table of buffers; see pins.h for the model.
  *
  * Registering pins pages once, direct I/O into plain memory pins them each time. So a ring registers what has
- * paid for it: when the direct I/O in an arena that went without has moved as many bytes as there are to pin (the
- * ski rental problem: at most twice the cost of knowing the future, Karlin et al. 1988). It begins with the
- * aligned EXTENT_LEAST around the operation; an extent that does not cover what comes next doubles on the same
- * terms. I/O through the page cache copies, and gains nothing: it is left alone.
+ * paid for it: when the direct I/O in an arena that went without has moved as many bytes as there are to pin
+ * (the ski rental problem: at most twice the cost of knowing the future, Karlin et al. 1988). It begins with
+ * the aligned EXTENT_LEAST around the operation; an extent that does not cover what comes next doubles on the
+ * same terms. I/O through the page cache copies, and gains nothing: it is left alone.
  *
  * The memory of an operation is in use from its submission to its callback, so the pool neither closes its
  * arena nor gives back its pages meanwhile: a slot's arena never changes under an operation.
@@ -30,7 +30,8 @@ static bool may_lock_all(void)
     return syscall(SYS_capget, &header, sets) == 0 && sets[0].effective & 1u << CAP_IPC_LOCK;
 }
 
-/* At most half of what the user may lock: the other is for what is registered on purpose, here or elsewhere. */
+/* At most half of what the user may lock: the other is for what is registered on purpose, here or elsewhere.
+ */
 static size_t pinned_most(void)
 {
     struct rlimit locked;
@@ -79,8 +80,8 @@ static int make_table(struct ring *ring, unsigned user_slots)
 }
 
 /*
- * Before Linux 6.13 a table that goes waits for the operations that use it: not for one that may wait for ever,
- * whose descriptor number was that of a file when it was classified.
+ * Before Linux 6.13 a table that goes waits for the operations that use it: not for one that may wait for
+ * ever, whose descriptor number was that of a file when it was classified.
  */
 static bool is_used_without_end(const struct ring *ring)
 {
@@ -163,8 +164,8 @@ static int place_of(struct ring_group *group, uintptr_t arena, uint64_t *ret_ser
 }
 
 /* The smallest piece of the arena, aligned in it, that holds both what there is and [start, start + len). */
-static struct pin_extent extent_for(const struct iovec *arena, const struct pin_extent *there, uintptr_t start,
-                                    size_t len)
+static struct pin_extent extent_for(const struct iovec *arena, const struct pin_extent *there,
+                                    uintptr_t start, size_t len)
 {
     uintptr_t base = (uintptr_t)arena->iov_base;
     size_t from = start - base, end = from + len, size = EXTENT_LEAST;
@@ -175,7 +176,8 @@ static struct pin_extent extent_for(const struct iovec *arena, const struct pin_
     while (from / size != (end - 1) / size)
         size *= 2;
     size_t first = from / size * size;
-    return (struct pin_extent){base + first, size < arena->iov_len - first ? size : arena->iov_len - first, 0};
+    return (struct pin_extent){base + first, size < arena->iov_len - first ? size : arena->iov_len - first,
+                               0};
 }
 
 /* Register @wanted in its place, in the stead of what is there. The slot, or -1. */
@@ -202,7 +204,8 @@ static int pin(struct ring *ring, int place, struct pin_extent wanted)
 }
 
 /* Whether as much was moved without, and the group may have that much more. */
-static bool is_worth_it(struct ring *ring, uintptr_t arena, size_t moved, struct pin_extent wanted, size_t there)
+static bool is_worth_it(struct ring *ring, uintptr_t arena, size_t moved, struct pin_extent wanted,
+                        size_t there)
 {
     struct pin_demand *demand = &ring->pins.demands[chunk_of(arena) % PIN_DEMANDS];
     if (demand->arena != arena)
@@ -252,7 +255,8 @@ uint64_t ring_pins_gone(const struct ring *ring)
 {
     uint64_t gone = 0;
     for (int i = 0; ring->pins.bytes > 0 && i < PIN_PLACES; i++)
-        if (ring->pins.extents[i].len > 0 && ring->pins.extents[i].serial != ring->group->pin_arenas[i].serial)
+        if (ring->pins.extents[i].len > 0 &&
+            ring->pins.extents[i].serial != ring->group->pin_arenas[i].serial)
             gone |= UINT64_C(1) << i;
     return gone;
 }

@@ -43,11 +43,17 @@ enum {
     IDLE_SCANS = 16 /* sleepers that find a ring idle before it leaves the bitmap */
 };
 
+/* What a descriptor is to the ring. */
+enum fd_kind {
+    FD_STREAM,
+    FD_STORAGE,
+    FD_DIRECT /* storage, O_DIRECT, and there is memory to register for it */
+};
+
 struct class_entry {
     int fd; /* -1: empty */
     uint16_t uses;
-    uint8_t slot_class : 4;
-    uint8_t direct : 4; /* O_DIRECT, and there is memory to register for it */
+    uint8_t kind; /* enum fd_kind */
     uint8_t lane;
     struct ring_lane *in; /* the lane itself */
 };
@@ -486,10 +492,12 @@ static inline int ring_pinned_slot(struct ring *ring, const void *addr, size_t l
     return ring_pin(ring, start, len);
 }
 
-/* The application's buffers in the kernel's table, beside ours. 0 or -errno; nothing of them is there then. */
+/* The application's buffers in the kernel's table, beside ours. 0 or -errno; nothing of them is there then.
+ */
 int ring_place_buffers(struct ring *ring, const struct iovec *iovs, unsigned count);
 void ring_remove_buffers(struct ring *ring, unsigned count);
-/* Places whose extent is of an arena that the group does not know any more, a bit each; with group->tables_lock. */
+/* Places whose extent is of an arena that the group does not know any more, a bit each; with
+ * group->tables_lock. */
 uint64_t ring_pins_gone(const struct ring *ring);
 /* Let go of the extents in these places. */
 void ring_unpin(struct ring *ring, uint64_t places);

@@ -492,14 +492,16 @@ static int uring_make_buffers(struct backend *uring, unsigned count)
 }
 
 /*
- * Without tags: nobody needs to know when the kernel lets go of a buffer that was replaced, which it does when the
- * operations that use it have completed.
+ * Without tags: nobody needs to know when the kernel lets go of a buffer that was replaced, which it does
+ * when the operations that use it have completed.
  */
-static int uring_update_buffers(struct backend *uring, unsigned first, const struct iovec *iovs, unsigned count)
+static int uring_update_buffers(struct backend *uring, unsigned first, const struct iovec *iovs,
+                                unsigned count)
 {
     for (unsigned done = 0; done < count;) {
         /* Stops before the first that is wrong, and says why when that is the first. */
-        int rc = io_uring_register_buffers_update_tag(&uring->ring, first + done, iovs + done, NULL, count - done);
+        int rc =
+            io_uring_register_buffers_update_tag(&uring->ring, first + done, iovs + done, NULL, count - done);
         if (rc <= 0)
             return rc < 0 ? rc : -EIO;
         done += (unsigned)rc;

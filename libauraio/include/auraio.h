@@ -720,8 +720,9 @@ typedef struct auraio_backend_info {
     int rings_created; /**< of auraio_get_ring_count() */
     int numa_nodes;
     char reason[160]; /**< why a better backend or feature is not used; "" when nothing was refused */
-    /** Memory of auraio_buffer_alloc() that rings have registered with the kernel by themselves, since direct I/O used
-     * it much; counted once for each ring. Stays within half of RLIMIT_MEMLOCK, where that holds, and 256 MiB. */
+    /** Memory of auraio_buffer_alloc() that rings have registered with the kernel by themselves, since direct
+     * I/O used it much; counted once for each ring. Stays within half of RLIMIT_MEMLOCK, where that holds,
+     * and 256 MiB. */
     uint64_t registered_bytes;
     uint64_t reserved[3];
 } auraio_backend_info_t;

@@ -23,8 +23,8 @@ struct auraio_engine {
     uint64_t identity;       /* of the process that created the engine */
     struct control *control; /* NULL: the limit is fixed */
     pool_t *pool;
-    _Atomic int arenas;        /* of the pool */
-    struct ring_memory memory; /* they, as the rings see them */
+    _Atomic int arenas;                               /* of the pool */
+    struct ring_memory memory;                        /* they, as the rings see them */
     auraio_options_t options;                         /* with defaults filled in */
     _Atomic(struct meter *) meters[ENGINE_RINGS_MAX]; /* of rings that have completed something */
     _Atomic int runners;                              /* threads in auraio_run() */
@@ -91,7 +91,8 @@ auraio_engine_t *engine_create(const auraio_options_t *options, const struct top
 
 void engine_log(const auraio_engine_t *engine, auraio_log_level_t level, const char *message);
 
-/* Have the pool's arenas known to the rings: in the options of the one, for the configuration of the other. */
+/* Have the pool's arenas known to the rings: in the options of the one, for the configuration of the other.
+ */
 void memory_join(auraio_engine_t *engine, struct pool_options *options);
 const struct ring_memory *memory_of_rings(auraio_engine_t *engine);
 

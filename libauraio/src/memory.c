@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The pool's arenas, as the rings see them: memory that they may register with the kernel by themselves. An
- * operation that is in flight keeps its buffer live, and that its arena; so what the rings are told here holds.
+ * operation that is in flight keeps its buffer live, and that its arena; so what the rings are told here
+ * holds.
  */
 #include "engine.h"
 

@@ -184,9 +184,9 @@ bool pool_find_arena(pool_t *pool, const void *ptr, size_t len_bytes, void **ret
                      int *ret_index);
 
 /**
- * Keeps the pages of an arena where they are from now on, as if pool_options.arena_created had asked for it: for
- * somebody who finds out later that a kernel is to pin them. What is pinned counts as kept for reuse until the
- * arena is free as a whole.
+ * Keeps the pages of an arena where they are from now on, as if pool_options.arena_created had asked for it:
+ * for somebody who finds out later that a kernel is to pin them. What is pinned counts as kept for reuse
+ * until the arena is free as a whole.
  *
  * @param pool  the pool; NULL does nothing
  * @param ptr   in a live buffer; memory that is not the pool's does nothing

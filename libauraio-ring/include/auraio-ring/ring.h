@@ -152,8 +152,8 @@ struct ring_control {
 };
 
 /*
- * Memory that rings may register with the kernel by themselves where direct I/O uses it: that of a pool, which lies in
- * arenas. Called with a ring's lock: neither may call the group.
+ * Memory that rings may register with the kernel by themselves where direct I/O uses it: that of a pool,
+ * which lies in arenas. Called with a ring's lock: neither may call the group.
  */
 struct ring_memory {
     void *context;
@@ -192,7 +192,7 @@ struct ring_group_info {
     int entries;              /* of the rings created so far, the smallest; 0: none yet */
     int rings_created;
     int node_count;
-    int refused_errno; /* of the last ring that could not be created as asked; 0: none */
+    int refused_errno;     /* of the last ring that could not be created as asked; 0: none */
     size_t pinned_bytes;   /* of struct ring_memory, registered, once for each ring */
     int pin_refused_errno; /* why no more of it is; 0: the kernel did not refuse */
 };
@@ -284,8 +284,8 @@ int ring_group_poll_fd(struct ring_group *group);
 
 int ring_group_register_buffers(struct ring_group *group, const struct iovec *iovs, int count);
 int ring_group_unregister_buffers(struct ring_group *group);
-/* The arena of struct ring_memory that begins at @base is about to be unmapped, nothing in it is in use: let go of it.
- * Rings of other threads (THREAD_LOCAL) do so at their next call. Not with a ring's lock. */
+/* The arena of struct ring_memory that begins at @base is about to be unmapped, nothing in it is in use: let
+ * go of it. Rings of other threads (THREAD_LOCAL) do so at their next call. Not with a ring's lock. */
 void ring_group_forget_memory(struct ring_group *group, const void *base);
 
 int ring_group_register_files(struct ring_group *group, const int *fds, int count);
