@@ -224,6 +224,33 @@ Test(arenas, a_pinned_one_keeps_its_pages_until_it_ends)
     pool_destroy(pool);
 }
 
+Test(arenas, one_may_be_pinned_later)
+{
+    static struct announced announced;
+    pool_t *pool = announcing_pool(&announced);
+    char *keep = support_alloc(pool, 4096);
+    void *ptrs[200];
+    for (int i = 0; i < 200; i++)
+        memset(ptrs[i] = support_alloc(pool, 65536), 7, 65536);
+    for (int i = 0; i < 200; i++)
+        cr_assert_eq(pool_free(pool, ptrs[i], 65536), 0);
+    for (int i = 0; i < 2; i++)
+        pool_pin_arena(pool, keep);
+    cr_assert(pool_check(pool));
+    pool_trim(pool);
+    for (int i = 0; i < 200; i++)
+        cr_assert(has_stayed(pool, keep, ptrs[i], 7));
+    cr_assert_gt(support_stats(pool).cached_bytes, 0);
+    cr_assert(pool_check(pool));
+    cr_assert_eq(pool_free(pool, keep, 4096), 0);
+    pool_trim(pool);
+    cr_assert_eq(announced.count, 0);
+    cr_assert_eq(support_stats(pool).cached_bytes, 0);
+    pool_pin_arena(pool, &announced); /* not the pool's */
+    pool_pin_arena(NULL, keep);
+    pool_destroy(pool);
+}
+
 Test(arenas, pinned_memory_beyond_the_bound_is_not_purged_in_vain)
 {
     enum { COUNT = 3000 };

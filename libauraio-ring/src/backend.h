@@ -6,6 +6,7 @@
 #ifndef AURAIO_RING_BACKEND_H
 #define AURAIO_RING_BACKEND_H
 
+#include "placement.h"
 #include "slot.h"
 
 struct backend; /* each implementation's own; begins with a struct backend_queue */
@@ -16,7 +17,9 @@ struct backend_config {
     bool owned;      /* used by the thread that opens it only */
     bool sqpoll;
     int sqpoll_idle_ms;
-    int workers; /* bound of kernel worker threads */
+    int workers;                               /* bound of kernel worker threads */
+    int poller_cpu;                            /* of the SQPOLL thread; -1: any */
+    const struct placement_mask *workers_cpus; /* NULL: any */
 };
 
 /* Keys of completions that are no operation: below 1 << SLOT_INDEX_BITS, which no handle is. */

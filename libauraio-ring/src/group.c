@@ -53,13 +53,12 @@ static int map_cpus(struct ring_group *group)
     return 0;
 }
 
-int group_ring_node(const struct ring_group *group, int index)
+int group_ring_cpu(const struct ring_group *group, int index)
 {
     const struct topology *topology = &group->topology;
     if (group->ring_count >= topology->cpu_count)
-        return topology->cpus[index % topology->cpu_count].node;
-    return topology->cpus[((long)index * topology->cpu_count + group->ring_count - 1) / group->ring_count]
-        .node;
+        return index % topology->cpu_count;
+    return (int)(((long)index * topology->cpu_count + group->ring_count - 1) / group->ring_count);
 }
 
 /* Whether the kernel lets us, with the flags that will be used, before anybody relies on it. */
@@ -72,6 +71,7 @@ static int probe_backend(struct ring_group *group)
         .sqpoll = group->config.sqpoll,
         .sqpoll_idle_ms = group->config.sqpoll_idle_ms,
         .workers = 1,
+        .poller_cpu = -1,
     };
     struct backend *backend;
     int rc = group->ops->open(&smallest, &backend);
@@ -98,6 +98,7 @@ static void group_free(struct ring_group *group, bool in_child)
     pthread_mutex_destroy(&group->tables_lock);
     topology_free(&group->topology);
     free(group->ring_of_cpu);
+    free(group->node_of_ring);
     free(group->route);
     free(group->rings);
     free(group);
@@ -108,7 +109,7 @@ static int set_up(struct ring_group *group, const struct topology *topology)
     int rc = fork_identity(&group->identity);
     if (rc < 0)
         return rc;
-    rc = topology_make(topology->cpus, topology->cpu_count, topology->quota_cpus, &group->topology);
+    rc = topology_copy(topology, &group->topology);
     if (rc < 0)
         return rc;
     group->ring_count = rings_for(&group->config, topology);
@@ -118,6 +119,11 @@ static int set_up(struct ring_group *group, const struct topology *topology)
         return -ENOMEM;
     for (int i = 0; i < group->ring_count; i++)
         atomic_init(&group->route[i], i);
+    group->node_of_ring = malloc((size_t)group->ring_count * sizeof(int));
+    if (!group->node_of_ring)
+        return -ENOMEM;
+    for (int i = 0; i < group->ring_count; i++)
+        group->node_of_ring[i] = group->topology.cpus[group_ring_cpu(group, i)].node;
     atomic_init(&group->rings_used, is_thread_local(group) ? 0 : group->ring_count);
     group_share_pending(group, is_thread_local(group) ? 1 : group->ring_count);
     group_choose_barriers(group);

@@ -11,6 +11,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -233,14 +234,20 @@ static int hang_bell(struct ring *ring)
     return fd < 0 ? -errno : 0;
 }
 
+static int node_here(const struct ring_group *group)
+{
+    const struct topology *topology = &group->topology;
+    return topology->cpus[topology_place_of(topology, sched_getcpu())].node;
+}
+
 static int create_owned(struct ring_group *group, struct ring **ret_ring)
 {
     struct ring *ring = recycle(group);
-    int index = atomic_load(&group->rings_used);
+    int index = atomic_load(&group->rings_used), node = node_here(group);
     if (!ring) {
         if (index >= group->ring_count)
             return -EAGAIN;
-        int rc = ring_new(group, index, 0, &ring);
+        int rc = ring_new(group, index, node, &ring);
         if (rc < 0)
             return rc;
         atomic_store(&ring->local, true);
@@ -248,6 +255,7 @@ static int create_owned(struct ring_group *group, struct ring **ret_ring)
         atomic_store(&group->rings_used, index + 1);
         group_share_pending(group, index + 1);
     }
+    ring->node = node; /* of the next slots too; those it has stay where they are */
     int rc = hang_bell(ring);
     if (rc == 0)
         rc = ring_open_backend(ring, true);

@@ -110,9 +110,10 @@ int ring_place_buffers(struct ring *ring, const struct iovec *iovs, unsigned cou
         drop_table(ring);
     }
     int rc = ring->pins.slots > 0 ? 0 : make_table(ring, count);
-    if (rc == 0)
-        rc = ops->update_buffers(ring->backend, 0, iovs, count);
-    if (rc < 0 && ring->pins.slots > 0)
+    if (rc < 0)
+        return ops->set_buffers(ring->backend, iovs, count); /* the kernel has no tables with empty ones */
+    rc = ops->update_buffers(ring->backend, 0, iovs, count);
+    if (rc < 0)
         ring_remove_buffers(ring, count);
     return rc;
 }

@@ -163,7 +163,8 @@ struct ring_group {
     struct topology topology;
     int *ring_of_cpu;
     int ring_of_cpu_count;
-    int ring_count; /* size of the table */
+    int *node_of_ring; /* of shared ones */
+    int ring_count;    /* size of the table */
     _Atomic(struct ring *) *rings;
     _Atomic int rings_used; /* entries below may be set */
     _Atomic int *route;     /* ring to use in the place of one that could not be created */
@@ -587,7 +588,12 @@ static inline bool is_thread_local(const struct ring_group *group)
 /* The ring a submission of the calling thread goes to. */
 int group_select(struct ring_group *group, struct ring **ret_ring);
 void group_note_ring(struct ring_group *group, const struct ring *ring);
-int group_ring_node(const struct ring_group *group, int index);
+/* Where in the topology's list the first CPU is that a shared ring serves. */
+int group_ring_cpu(const struct ring_group *group, int index);
+static inline int group_ring_node(const struct ring_group *group, int index)
+{
+    return group->node_of_ring[index];
+}
 bool group_has_room(struct ring_group *group, const struct ring *ring, int count);
 /* Divide max_pending for the quick check. */
 void group_share_pending(struct ring_group *group, int rings);

@@ -10,10 +10,15 @@
 
 int ring_new(struct ring_group *group, int index, int node, struct ring **ret_ring)
 {
-    struct ring *ring = aligned_alloc(64, (sizeof(*ring) + 63) / 64 * 64);
+    /* In pages of its own, so that the first touch decides where they are. */
+    const size_t page = 4096;
+    struct ring *ring = aligned_alloc(page, (sizeof(*ring) + page - 1) / page * page);
     if (!ring)
         return -ENOMEM;
+    struct ring_numa_policy before;
+    ring_numa_prefer(node, &before);
     *ring = (struct ring){.group = group, .index = index, .node = node, .lanes_used = LANE_STORAGE + 1};
+    ring_numa_restore(&before);
     static const _Atomic int never;
     ring->watched = group->config.control ? group->config.control->watched : &never;
     for (int i = LANE_STORAGE; i < LANES; i++)
@@ -51,6 +56,27 @@ static int storage_room(const struct ring_config *config, int completions)
     return room > depth + RING_TARGETS ? room : depth + RING_TARGETS;
 }
 
+/*
+ * The kernel's workers belong to the thread that submits, or to that which polls the submissions. So the
+ * poller's are told to stay on the ring's node, and those of a thread with a ring of its own when it is bound
+ * to that; a shared ring's other submitters have workers of their own, where the kernel puts them.
+ */
+static void place_threads(const struct ring *ring, bool local, struct backend_config *config,
+                          struct placement_mask *cpus)
+{
+    const struct topology *topology = &ring->group->topology;
+    config->poller_cpu = -1;
+    if (topology->node_count < 2)
+        return;
+    if (config->sqpoll)
+        config->poller_cpu = placement_poller(topology, local ? topology_place_of(topology, sched_getcpu())
+                                                              : group_ring_cpu(ring->group, ring->index));
+    if (config->sqpoll || (local && placement_is_bound(topology, ring->node))) {
+        placement_node(topology, ring->node, cpus);
+        config->workers_cpus = cpus;
+    }
+}
+
 int ring_open_backend(struct ring *ring, bool local)
 {
     const struct ring_config *config = &ring->group->config;
@@ -62,6 +88,8 @@ int ring_open_backend(struct ring *ring, bool local)
         .sqpoll_idle_ms = config->sqpoll_idle_ms,
         .workers = config->queue_depth < 64 ? config->queue_depth : 64,
     };
+    struct placement_mask cpus;
+    place_threads(ring, local, &wanted, &cpus);
     struct ring_numa_policy before;
     ring_numa_prefer(ring->node, &before);
     int rc = ring->group->ops->open(&wanted, &ring->backend);

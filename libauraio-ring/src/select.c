@@ -6,6 +6,7 @@
 #include "ring-private.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <sched.h>
 
 void group_note_ring(struct ring_group *group, const struct ring *ring)
@@ -15,18 +16,20 @@ void group_note_ring(struct ring_group *group, const struct ring *ring)
         atomic_store(&group->entries, entries);
 }
 
-/* A ring that exists, of the same node if there is one; NULL: none. */
+/* A ring that exists, of the nearest node that has one; NULL: none. */
 static struct ring *substitute(struct ring_group *group, int node)
 {
-    struct ring *any = NULL;
+    struct ring *nearest = NULL;
+    int least = INT_MAX;
     for (int i = 0; i < group->ring_count; i++) {
         struct ring *ring = group_ring(group, i);
-        if (ring && ring->node == node)
-            return ring;
-        if (ring && !any)
-            any = ring;
+        int away = ring ? topology_distance(&group->topology, node, ring->node) : INT_MAX;
+        if (away < least) {
+            nearest = ring;
+            least = away;
+        }
     }
-    return any;
+    return nearest;
 }
 
 static int create_shared(struct ring_group *group, int index, struct ring **ret_ring)
@@ -78,25 +81,39 @@ static bool is_full(const struct ring *ring)
     return ring && ring_pending(ring) >= ring->group->config.queue_depth;
 }
 
+/* A ring that has room, of those as far from @index as @distance says, starting after it; -1: none of a few.
+ * The next distance there is goes into *ret_further. */
+static int spill_to(const struct ring_group *group, int index, int distance, int *ret_further)
+{
+    enum { LOOKS = 8 };
+    int looks = 0, node = group_ring_node(group, index);
+    *ret_further = INT_MAX;
+    for (int i = 1; i < group->ring_count; i++) {
+        int other = (index + i) % group->ring_count;
+        int away = topology_distance(&group->topology, node, group_ring_node(group, other));
+        if (away > distance && away < *ret_further)
+            *ret_further = away;
+        if (away != distance || looks++ >= LOOKS)
+            continue;
+        if (atomic_load(&group->route[other]) == other && !is_full(group_ring(group, other)))
+            return other;
+    }
+    return -1;
+}
+
 /*
- * The ring of this CPU is full: look at a few others, starting after it, first on its node, then elsewhere. A
- * bounded look: when everything is full, the FIFO of the own ring is as good as any.
+ * The ring of this CPU is full: look at a few others, first on its node, then on the nearest ones and so on.
+ * A bounded look: when everything is full, the FIFO of the own ring is as good as any.
  */
 static int spill_from(struct ring_group *group, int index)
 {
-    enum { LOOKS = 8 };
-    for (int same_node = 1; same_node >= 0; same_node--) {
-        int looks = 0;
-        for (int i = 1; i < group->ring_count && looks < LOOKS; i++) {
-            int other = (index + i) % group->ring_count;
-            if ((group_ring_node(group, other) == group_ring_node(group, index)) != same_node)
-                continue;
-            looks++;
-            if (atomic_load(&group->route[other]) == other && !is_full(group_ring(group, other))) {
-                atomic_fetch_add_explicit(&group->spills, 1, memory_order_relaxed);
-                return other;
-            }
-        }
+    int further;
+    for (int distance = TOPOLOGY_NEAR; distance != INT_MAX; distance = further) {
+        int other = spill_to(group, index, distance, &further);
+        if (other < 0)
+            continue;
+        atomic_fetch_add_explicit(&group->spills, 1, memory_order_relaxed);
+        return other;
     }
     return index;
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reads affinity, NUMA nodes (sysfs) and the CPU quota of the cgroup (v2 cpu.max, v1 cpu.cfs_quota_us), each
- * of which may be missing: a container without /sys is one node, no quota.
+ * Reads affinity, NUMA nodes and their distances (sysfs) and the CPU quota of the cgroup (v2 cpu.max, v1
+ * cpu.cfs_quota_us), each of which may be missing: a container without /sys is one node, no quota.
  */
 #include <auraio-ring/topology.h>
 
+#include <assert.h>
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -15,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CPU_LIMIT = 16384 };
+enum { CPU_LIMIT = 16384, DISTANCE_NODES = 1024 };
 
 static int by_node_then_cpu(const void *a, const void *b)
 {
@@ -45,6 +46,54 @@ int topology_make(const struct topology_cpu *cpus, int cpu_count, int quota_cpus
     return 0;
 }
 
+int topology_set_distances(struct topology *topology, const unsigned char *distances)
+{
+    if (topology->node_count > DISTANCE_NODES)
+        return -EINVAL;
+    size_t bytes = (size_t)topology->node_count * (size_t)topology->node_count;
+    unsigned char *copy = malloc(bytes);
+    if (!copy)
+        return -ENOMEM;
+    memcpy(copy, distances, bytes);
+    free(topology->distances);
+    topology->distances = copy;
+    return 0;
+}
+
+int topology_copy(const struct topology *topology, struct topology *ret)
+{
+    struct topology copy;
+    int rc = topology_make(topology->cpus, topology->cpu_count, topology->quota_cpus, &copy);
+    if (rc < 0)
+        return rc;
+    if (topology->distances)
+        rc = topology_set_distances(&copy, topology->distances);
+    if (rc < 0)
+        topology_free(&copy);
+    else
+        *ret = copy;
+    return rc;
+}
+
+int topology_distance(const struct topology *topology, int from, int to)
+{
+    assert(from >= 0 && from < topology->node_count && to >= 0 && to < topology->node_count);
+    if (from == to)
+        return TOPOLOGY_NEAR;
+    if (!topology->distances)
+        return TOPOLOGY_FAR;
+    int distance = topology->distances[(size_t)from * (size_t)topology->node_count + (size_t)to];
+    return distance > TOPOLOGY_NEAR ? distance : TOPOLOGY_NEAR + 1; /* elsewhere is never here */
+}
+
+int topology_place_of(const struct topology *topology, int cpu)
+{
+    for (int i = 0; i < topology->cpu_count; i++)
+        if (topology->cpus[i].cpu == cpu)
+            return i;
+    return 0;
+}
+
 int topology_parallelism(const struct topology *topology)
 {
     if (topology->quota_cpus > 0 && topology->quota_cpus < topology->cpu_count)
@@ -55,6 +104,7 @@ int topology_parallelism(const struct topology *topology)
 void topology_free(struct topology *topology)
 {
     free(topology->cpus);
+    free(topology->distances);
     *topology = (struct topology){0};
 }
 
@@ -71,19 +121,27 @@ static bool read_line(const char *root, const char *path, char *line, size_t siz
     return ok;
 }
 
-/* Give every CPU of a list such as "0-3,8,10-11" the node. */
+/* The next range of a list such as "0-3,8,10-11"; false: there is none left. */
+static bool next_range(const char **list, long *ret_first, long *ret_last)
+{
+    if (!isdigit((unsigned char)**list))
+        return false;
+    char *end;
+    *ret_first = *ret_last = strtol(*list, &end, 10);
+    if (*end == '-')
+        *ret_last = strtol(end + 1, &end, 10);
+    *list = *end == ',' ? end + 1 : end;
+    return true;
+}
+
+/* Give every CPU of a list the node. */
 static void assign_node(const char *list, int node, struct topology_cpu *cpus, int cpu_count)
 {
-    while (isdigit((unsigned char)*list)) {
-        char *end;
-        long first = strtol(list, &end, 10), last = first;
-        if (*end == '-')
-            last = strtol(end + 1, &end, 10);
+    long first, last;
+    while (next_range(&list, &first, &last))
         for (int i = 0; i < cpu_count; i++)
             if (cpus[i].cpu >= first && cpus[i].cpu <= last)
                 cpus[i].node = node;
-        list = *end == ',' ? end + 1 : end;
-    }
 }
 
 static void read_nodes(const char *root, struct topology_cpu *cpus, int cpu_count)
@@ -105,6 +163,48 @@ static void read_nodes(const char *root, struct topology_cpu *cpus, int cpu_coun
             assign_node(list, node, cpus, cpu_count);
     }
     closedir(nodes);
+}
+
+/* A node's line of distances has a number for each node of the list @online, in its order. */
+static bool read_row(const char *root, int node, const char *online, int node_count, unsigned char *row)
+{
+    char path[64], line[8192], *next = line;
+    long first, last;
+    snprintf(path, sizeof(path), "/sys/devices/system/node/node%d/distance", node);
+    if (!read_line(root, path, line, sizeof(line)))
+        return false;
+    while (next_range(&online, &first, &last)) {
+        for (long to = first; to <= last; to++) {
+            char *end;
+            long distance = strtol(next, &end, 10);
+            if (end == next)
+                return true;
+            next = end;
+            if (to < node_count && distance >= TOPOLOGY_NEAR && distance <= UCHAR_MAX)
+                row[to] = (unsigned char)distance;
+        }
+    }
+    return true;
+}
+
+/* What is missing is as far as usual. 0 or -ENOMEM. */
+static int read_distances(const char *root, struct topology *topology)
+{
+    char online[4096];
+    int count = topology->node_count;
+    bool found = false;
+    if (count < 2 || count > DISTANCE_NODES ||
+        !read_line(root, "/sys/devices/system/node/online", online, sizeof(online)))
+        return 0;
+    unsigned char *distances = malloc((size_t)count * (size_t)count);
+    if (!distances)
+        return -ENOMEM;
+    memset(distances, TOPOLOGY_FAR, (size_t)count * (size_t)count);
+    for (int node = 0; node < count; node++)
+        found = read_row(root, node, online, count, &distances[(size_t)node * (size_t)count]) || found;
+    int rc = found ? topology_set_distances(topology, distances) : 0;
+    free(distances);
+    return rc;
 }
 
 /* CPUs granted by quota_us of every period_us, rounded up; 0 when there is no limit. */
@@ -228,7 +328,15 @@ int topology_read(const char *root, struct topology *ret)
     if (rc < 0)
         return rc;
     read_nodes(root, cpus, cpu_count);
-    rc = topology_make(cpus, cpu_count, read_quota(root), ret);
+    struct topology topology;
+    rc = topology_make(cpus, cpu_count, read_quota(root), &topology);
     free(cpus);
+    if (rc < 0)
+        return rc;
+    rc = read_distances(root, &topology);
+    if (rc < 0)
+        topology_free(&topology);
+    else
+        *ret = topology;
     return rc;
 }

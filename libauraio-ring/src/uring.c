@@ -67,13 +67,18 @@ static void before_unmapping(void) {}
 
 /* ------------------------------------------------------------------ setup */
 
+enum { CANDIDATES = 5 };
+
 /* Flag sets from the best to the plainest: each is tried with exactly what will be used. */
-static int flag_candidates(const struct backend_config *config, unsigned flags[4])
+static int flag_candidates(const struct backend_config *config, unsigned flags[CANDIDATES])
 {
     const unsigned base = IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
     int count = 0;
+    const unsigned polled = base | IORING_SETUP_SQPOLL | (config->owned ? IORING_SETUP_SINGLE_ISSUER : 0);
+    if (config->sqpoll && config->poller_cpu >= 0)
+        flags[count++] = polled | IORING_SETUP_SQ_AFF;
     if (config->sqpoll)
-        flags[count++] = base | IORING_SETUP_SQPOLL | (config->owned ? IORING_SETUP_SINGLE_ISSUER : 0);
+        flags[count++] = polled;
     if (config->owned)
         flags[count++] =
             base | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG;
@@ -91,6 +96,7 @@ static int queue_init(const struct backend_config *config, unsigned flags, struc
             .flags = flags,
             .cq_entries = completions,
             .sq_thread_idle = (unsigned)config->sqpoll_idle_ms,
+            .sq_thread_cpu = flags & IORING_SETUP_SQ_AFF ? (unsigned)config->poller_cpu : 0,
         };
         int rc = io_uring_queue_init_params(entries, ring, &params);
         if (rc != -ENOMEM || entries <= 8)
@@ -152,6 +158,9 @@ static void set_up_queue(struct backend *uring, const struct backend_config *con
     }
     unsigned workers[2] = {(unsigned)config->workers, (unsigned)config->workers};
     (void)io_uring_register_iowq_max_workers(&uring->ring, workers);
+    if (config->workers_cpus)
+        (void)io_uring_register_iowq_aff(&uring->ring, sizeof(config->workers_cpus->sets),
+                                         config->workers_cpus->sets);
 }
 
 static int uring_open(const struct backend_config *config, struct backend **ret_backend)
@@ -159,7 +168,7 @@ static int uring_open(const struct backend_config *config, struct backend **ret_
     struct backend *uring = calloc(1, sizeof(*uring));
     if (!uring)
         return -ENOMEM;
-    unsigned flags[4];
+    unsigned flags[CANDIDATES];
     int candidates = flag_candidates(config, flags), rc = -EINVAL;
     for (int i = 0; i < candidates; i++) {
         uring->setup_flags = flags[i];

@@ -156,7 +156,7 @@ long __wrap_syscall(long number, ...)
     va_start(list, number);
     long a = va_arg(list, long), b = va_arg(list, long), c = va_arg(list, long);
     va_end(list);
-    return fails(FAULT_MEMBARRIER) ? -1 : __real_syscall(number, a, b, c);
+    return fails(FAULT_SYSCALL) ? -1 : __real_syscall(number, a, b, c);
 }
 
 /* ---------------------------------------------------------------- liburing */
@@ -228,6 +228,25 @@ int __wrap_io_uring_register_buffers(struct io_uring *ring, const struct iovec *
 {
     int error = strikes(FAULT_REGISTER_BUFFERS);
     return error ? -error : __real_io_uring_register_buffers(ring, iovs, count);
+}
+
+int __real_io_uring_register_buffers_sparse(struct io_uring *ring, unsigned count);
+int __wrap_io_uring_register_buffers_sparse(struct io_uring *ring, unsigned count);
+int __wrap_io_uring_register_buffers_sparse(struct io_uring *ring, unsigned count)
+{
+    int error = strikes(FAULT_MAKE_BUFFERS);
+    return error ? -error : __real_io_uring_register_buffers_sparse(ring, count);
+}
+
+int __real_io_uring_register_buffers_update_tag(struct io_uring *ring, unsigned at, const struct iovec *iovs,
+                                                const __u64 *tags, unsigned count);
+int __wrap_io_uring_register_buffers_update_tag(struct io_uring *ring, unsigned at, const struct iovec *iovs,
+                                                const __u64 *tags, unsigned count);
+int __wrap_io_uring_register_buffers_update_tag(struct io_uring *ring, unsigned at, const struct iovec *iovs,
+                                                const __u64 *tags, unsigned count)
+{
+    int error = strikes(FAULT_UPDATE_BUFFERS);
+    return error ? -error : __real_io_uring_register_buffers_update_tag(ring, at, iovs, tags, count);
 }
 
 int __real_io_uring_register_files(struct io_uring *ring, const int *fds, unsigned count);

@@ -20,11 +20,13 @@ enum fault {
     FAULT_QUEUE_INIT,
     FAULT_ENTER,
     FAULT_REGISTER_BUFFERS,
+    FAULT_MAKE_BUFFERS, /* a table of empty ones */
+    FAULT_UPDATE_BUFFERS,
     FAULT_REGISTER_FILES,
     FAULT_UPDATE_FILES,
     FAULT_REGISTER_EVENTFD,
     FAULT_REGISTER_RING_FD,
-    FAULT_MEMBARRIER, /* syscall() */
+    FAULT_SYSCALL, /* syscall(): membarrier, capget */
     FAULT_COUNT
 };
 

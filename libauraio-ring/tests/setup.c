@@ -360,7 +360,7 @@ Test(setup, without_barriers_on_other_threads_users_pass_their_own)
 {
     struct ring_config config = config_small(RING_SELECT_ADAPTIVE);
     struct ring_group *group;
-    fault_arm(FAULT_MEMBARRIER, 0, 100, ENOSYS);
+    fault_arm(FAULT_SYSCALL, 0, 100, ENOSYS);
     check_is(try_create(&config, &group), 0);
     struct iovec iov = {bytes, BYTES};
     int fd = file_of_pattern(BYTES);

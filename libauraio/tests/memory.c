@@ -165,7 +165,7 @@ Test(memory, what_the_kernel_refuses_to_register_is_explained)
     auraio_engine_t *engine = engine_new();
     char bytes[512];
     const struct iovec buffer = {bytes, sizeof(bytes)};
-    fault_arm(FAULT_REGISTER_BUFFERS, 0, 1, ENOMEM);
+    fault_arm(FAULT_UPDATE_BUFFERS, 0, 1, ENOMEM);
     check_fails(auraio_register_buffers(engine, &buffer, 1), ENOMEM);
     check_that(strstr(auraio_last_error(), "MEMLOCK") != NULL);
     fault_arm(FAULT_REGISTER_FILES, 0, 1, EMFILE);
