@@ -9,6 +9,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -170,6 +171,18 @@ static bool degrade(struct ring_slot *slot, int64_t result)
     return false;
 }
 
+/* A stream that knows no RWF_NOWAIT (pipes before Linux 6.4) is asked in another way whether it would wait.
+ */
+static int64_t judge_nowait(const struct ring_slot *slot, int64_t result)
+{
+    bool known,
+        asked = is_transfer(slot) && slot->op.rw_flags & RWF_NOWAIT && !(slot->op.flags & RING_OP_STRICT);
+    if (result != -EOPNOTSUPP || !asked || class_of_fd(slot->op.fd, &known) != SLOT_STREAM)
+        return result;
+    struct pollfd ready = {.fd = slot->op.fd, .events = is_read(slot) ? POLLIN : POLLOUT};
+    return poll(&ready, 1, 0) == 0 ? -EAGAIN : result;
+}
+
 /* No data without waiting: for an O_NONBLOCK descriptor that can be polled, wait for readiness; else let a
  * worker wait. */
 static enum verdict judge_eagain(struct ring *ring, struct ring_slot *slot)
@@ -266,6 +279,7 @@ static enum verdict judge_transfer(struct ring *ring, struct ring_slot *slot, in
 /* Decide on a completion; *ret_result is meaningful with FINISH. */
 static enum verdict judge(struct ring *ring, struct ring_slot *slot, int64_t result, int64_t *ret_result)
 {
+    result = judge_nowait(slot, result);
     *ret_result = result;
     if (slot->flags & SLOT_STOPPED && (result == -ECANCELED || result == -EINTR || result == -EAGAIN)) {
         *ret_result = slot_stopped_result(slot);

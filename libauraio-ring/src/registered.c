@@ -60,6 +60,8 @@ static void sync_files(struct ring *ring, struct file_table *table)
     const struct backend_ops *ops = ring->group->ops;
     struct file_table *before = ring->files;
     ring->files = table;
+    for (int i = 0; i < CLASS_CACHE; i++)
+        ring->classes[i].fd = -1; /* what is registered from now on is what its class says, not what it was */
     bool updated = ring->files_registered && before && table && before->count == table->count &&
                    update_files(ring, before, table);
     if (!updated) {

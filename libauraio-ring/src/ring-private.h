@@ -527,7 +527,8 @@ void ring_drop_tables(struct ring *ring);
 
 /*
  * The registered file is named only where the kernel looks it up while it takes the submission: what runs
- * later (a member of a chain, what a worker starts) would find what is in the slot by then.
+ * later (a member of a chain, what a worker starts) would find what is in the slot by then. Nor for streams:
+ * before Linux 6.13 unregistering waits for the operations that have named a file, and theirs may never end.
  */
 static inline struct backend_registered ring_registered(struct ring *ring, const struct ring_slot *slot)
 {
@@ -535,8 +536,8 @@ static inline struct backend_registered ring_registered(struct ring *ring, const
     struct backend_registered registered = {-1, -1};
     if (op->opcode > RING_OP_WRITEV)
         return registered;
-    if (ring->files_registered && op->fd < ring->files->fd_limit && !slot->chain_before &&
-        !(slot->flags & (SLOT_PUNT | SLOT_SYNCING)))
+    if (ring->files_registered && slot->slot_class == SLOT_STORAGE && op->fd < ring->files->fd_limit &&
+        !slot->chain_before && !(slot->flags & (SLOT_PUNT | SLOT_SYNCING)))
         registered.file_slot = ring->files->slot_of_fd[op->fd];
     if (op->flags & RING_OP_FIXED && ring->buffers_registered)
         registered.buffer_slot = op->buf_index;

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -20,7 +21,8 @@ struct plan {
 
 static struct plan plans[FAULT_COUNT];
 
-unsigned fault_setup_flags, fault_setup_entries, fault_refused_flags, fault_entries_max,
+int fault_workers_cpu = -1;
+unsigned fault_setup_flags, fault_setup_entries, fault_setup_cpu, fault_refused_flags, fault_entries_max,
     fault_hidden_features;
 unsigned fault_enter_flags;
 int fault_refused_errno;
@@ -46,6 +48,7 @@ void fault_clear(void)
         fault_arm((enum fault)i, 0, 0, 0);
     fault_refused_flags = fault_entries_max = fault_hidden_features = fault_enter_flags = 0;
     fault_no_probe = false;
+    fault_workers_cpu = -1;
     fault_edit = NULL;
 }
 
@@ -179,6 +182,7 @@ int __wrap_io_uring_queue_init_params(unsigned entries, struct io_uring *ring, s
 {
     fault_setup_flags = params->flags;
     fault_setup_entries = entries;
+    fault_setup_cpu = params->sq_thread_cpu;
     int error = refusal(entries, params->flags);
     int rc = error ? -error : __real_io_uring_queue_init_params(entries, ring, params);
     if (rc == 0) {
@@ -247,6 +251,16 @@ int __wrap_io_uring_register_buffers_update_tag(struct io_uring *ring, unsigned 
 {
     int error = strikes(FAULT_UPDATE_BUFFERS);
     return error ? -error : __real_io_uring_register_buffers_update_tag(ring, at, iovs, tags, count);
+}
+
+int __real_io_uring_register_iowq_aff(struct io_uring *ring, size_t size, const cpu_set_t *mask);
+int __wrap_io_uring_register_iowq_aff(struct io_uring *ring, size_t size, const cpu_set_t *mask);
+int __wrap_io_uring_register_iowq_aff(struct io_uring *ring, size_t size, const cpu_set_t *mask)
+{
+    for (size_t cpu = 0; cpu < 8 * size; cpu++)
+        if (CPU_ISSET_S(cpu, size, mask))
+            fault_workers_cpu = (int)cpu;
+    return __real_io_uring_register_iowq_aff(ring, size, mask);
 }
 
 int __real_io_uring_register_files(struct io_uring *ring, const int *fds, unsigned count);

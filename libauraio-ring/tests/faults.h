@@ -40,7 +40,10 @@ int fault_calls(enum fault fault);
 void fault_clear(void);
 
 /* Setup flags of the last ring that was asked for, and its entries, whether it was granted or not. */
-extern unsigned fault_setup_flags, fault_setup_entries;
+extern unsigned fault_setup_flags, fault_setup_entries, fault_setup_cpu;
+
+/* The CPU mask that workers were given last: its highest CPU, -1 for none since fault_clear(). */
+extern int fault_workers_cpu;
 
 /* Refuse setups that ask for any of these flags, with this (positive) errno. */
 extern unsigned fault_refused_flags;

@@ -227,6 +227,24 @@ Test(retry, eagain_of_what_is_no_transfer_is_the_answer)
     check_is(fake.calls_made, 1);
 }
 
+Test(retry, nowait_on_a_pipe_that_does_not_know_it_is_eagain_or_what_is_there)
+{
+    pipe_pair_t pair = pipe_open(0);
+    struct ring_op op = op_transfer(RING_OP_READ, pair.read_fd, bytes, BYTES, -1, &outcome);
+    op.rw_flags = RWF_NOWAIT;
+    SCRIPT({FAKE_ANSWER, -EOPNOTSUPP});
+    check_is(perform(group, op), -EAGAIN);
+    check_is(fake.calls_made, 1);
+    fd_write_all(pair.write_fd, "hello", 5);
+    SCRIPT({FAKE_ANSWER, -EOPNOTSUPP});
+    check_is(perform(group, op), 5);
+    check_is(fake.calls[1].rw_flags, 0);
+    op.flags = RING_OP_STRICT;
+    SCRIPT({FAKE_ANSWER, -EOPNOTSUPP});
+    check_is(perform(group, op), -EOPNOTSUPP);
+    pipe_close(pair);
+}
+
 Test(retry, a_pipe_that_is_not_ready_is_polled_and_read_again)
 {
     pipe_pair_t pair = pipe_open(O_NONBLOCK);

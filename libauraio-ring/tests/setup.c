@@ -149,6 +149,69 @@ Test(setup, sqpoll_that_is_granted_works)
     }
 }
 
+/* On a machine of four CPUs. */
+static struct ring_group *group_of_nodes(int per_node, enum ring_select select, bool sqpoll)
+{
+    struct ring_config config = config_small(select);
+    struct topology topology = machine(4, per_node);
+    struct ring_group *group;
+    config.ring_count = 0;
+    config.sqpoll = sqpoll;
+    config.sqpoll_idle_ms = 1;
+    check_is(ring_group_create(&config, &topology, &group), 0);
+    topology_free(&topology);
+    return group;
+}
+
+Test(setup, sqpoll_on_several_nodes_polls_on_the_node_of_the_ring)
+{
+    struct ring_group *group = group_of_nodes(2, RING_SELECT_ROUND_ROBIN, true);
+    if (!(info_of(group).kernel_features & RING_FEATURE_SQPOLL)) {
+        ring_group_destroy(group);
+        skip_because("no privilege for SQPOLL here");
+    }
+    for (unsigned ring = 0; ring < 2; ring++) {
+        fault_clear();
+        (void)perform(group, op_sync(2, NULL)); /* on the next ring */
+        check_that(fault_setup_flags & IORING_SETUP_SQPOLL);
+        if (fault_setup_flags & IORING_SETUP_SQ_AFF) /* the CPU may be none of this machine's */
+            check_is(fault_setup_cpu, 1 - ring);
+        check_is(fault_workers_cpu, 1);
+    }
+    (void)perform(group, op_sync(2, NULL));
+    check_is(fault_workers_cpu, 3);
+    check_works(group);
+    ring_group_destroy(group);
+}
+
+Test(setup, workers_stay_on_the_node_of_a_thread_that_is_bound_to_it)
+{
+    cpu_set_t first, before;
+    for (int bound = 0; bound < 2; bound++) {
+        fault_clear();
+        check_is(sched_getaffinity(0, sizeof(before), &before), 0);
+        if (!bound && CPU_COUNT(&before) < 2)
+            continue;
+        CPU_ZERO(&first);
+        CPU_SET(0, &first);
+        if (bound && sched_setaffinity(0, sizeof(first), &first) < 0)
+            skip_because("this process may not use CPU 0");
+        struct ring_group *group = group_of_nodes(1, RING_SELECT_THREAD_LOCAL, false);
+        check_works(group);
+        check_is(fault_workers_cpu, bound ? 0 : -1);
+        ring_group_destroy(group);
+        check_is(sched_setaffinity(0, sizeof(before), &before), 0);
+    }
+}
+
+Test(setup, a_shared_rings_workers_go_where_the_kernel_likes)
+{
+    struct ring_group *group = group_of_nodes(2, RING_SELECT_ROUND_ROBIN, false);
+    check_works(group);
+    check_is(fault_workers_cpu, -1);
+    ring_group_destroy(group);
+}
+
 Test(setup, a_kernel_older_than_extended_waits_is_no_kernel_for_us)
 {
     struct ring_config config = config_small(RING_SELECT_ADAPTIVE);

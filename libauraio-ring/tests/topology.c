@@ -6,7 +6,7 @@
  * The affinity mask always is the caller's, so a test first learns which CPUs it may use and then lays nodes
  * around them.
  */
-#include <auraio-ring/topology.h>
+#include "placement.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -186,6 +186,65 @@ Test(topology, lists_have_ranges_holes_and_cpus_that_this_process_may_not_use)
     topology_free(&topology);
 }
 
+/* ----------------------------------------------------------------- distances */
+
+/* Nodes 0, 2 and 3 are online, and the last CPU is on node 3. */
+static void put_three_nodes(void)
+{
+    char list[64];
+    snprintf(list, sizeof(list), "%d\n", cpus[cpu_total - 1]);
+    put("/sys/devices/system/node/node3/cpulist", list);
+    put("/sys/devices/system/node/online", "0,2-3\n");
+}
+
+Test(topology, distances_are_those_to_the_nodes_that_are_online)
+{
+    struct topology topology, copy;
+    put_three_nodes();
+    put("/sys/devices/system/node/node0/distance", "10 21 32\n");
+    put("/sys/devices/system/node/node2/distance", "21 10 15\n");
+    put("/sys/devices/system/node/node3/distance", "32 15 10\n");
+    check_is(topology_read(root, &topology), 0);
+    check_is(topology.node_count, 4);
+    check_is(topology_copy(&topology, &copy), 0);
+    topology_free(&topology);
+    check_is(topology_distance(&copy, 0, 2), 21);
+    check_is(topology_distance(&copy, 0, 3), 32);
+    check_is(topology_distance(&copy, 2, 3), 15);
+    check_is(topology_distance(&copy, 3, 0), 32);
+    check_is(topology_distance(&copy, 1, 0), TOPOLOGY_FAR); /* nobody knows */
+    check_is(topology_distance(&copy, 0, 1), TOPOLOGY_FAR);
+    check_is(topology_distance(&copy, 1, 1), TOPOLOGY_NEAR);
+    topology_free(&copy);
+}
+
+Test(topology, distances_that_make_no_sense_are_as_far_as_usual)
+{
+    struct topology topology;
+    put_three_nodes();
+    put("/sys/devices/system/node/node0/distance", "10 9 300\n"); /* below what is near, and past a byte */
+    put("/sys/devices/system/node/node2/distance", "33\n");
+    put("/sys/devices/system/node/node3/distance", "10 what\n");
+    check_is(topology_read(root, &topology), 0);
+    check_is(topology_distance(&topology, 0, 2), TOPOLOGY_FAR);
+    check_is(topology_distance(&topology, 0, 3), TOPOLOGY_FAR);
+    check_is(topology_distance(&topology, 2, 0), 33);
+    check_is(topology_distance(&topology, 2, 3), TOPOLOGY_FAR);
+    check_that(topology_distance(&topology, 3, 0) > TOPOLOGY_NEAR); /* another node is never here */
+    topology_free(&topology);
+}
+
+Test(topology, without_distances_every_other_node_is_as_far)
+{
+    struct topology topology;
+    put_three_nodes();
+    check_is(topology_read(root, &topology), 0);
+    check_that(topology.distances == NULL);
+    check_is(topology_distance(&topology, 0, 3), TOPOLOGY_FAR);
+    check_is(topology_distance(&topology, 3, 3), TOPOLOGY_NEAR);
+    topology_free(&topology);
+}
+
 Test(topology, what_is_no_node_is_passed_over)
 {
     char list[64];
@@ -334,6 +393,89 @@ Test(topology, a_cgroup_of_a_name_too_long_for_a_path_is_passed_over)
 }
 
 /* ------------------------------------------------------------ constructed */
+
+Test(topology, distances_of_more_nodes_than_machines_have_are_refused)
+{
+    const struct topology_cpu cpu = {0, 1024};
+    const unsigned char near = TOPOLOGY_NEAR;
+    struct topology topology;
+    check_is(topology_make(&cpu, 1, 0, &topology), 0);
+    check_is(topology_set_distances(&topology, &near), -EINVAL);
+    check_is(topology_distance(&topology, 0, 1024), TOPOLOGY_FAR);
+    topology_free(&topology);
+}
+
+/* Node @i of eight has CPUs 32 i to 32 i + 31, without every third: they are offline. */
+static int make_large(struct topology *ret)
+{
+    struct topology_cpu list[256];
+    int count = 0;
+    for (int cpu = 0; cpu < 256; cpu++)
+        if (cpu % 3 != 2)
+            list[count++] = (struct topology_cpu){.cpu = cpu, .node = cpu / 32};
+    return topology_make(list, count, 0, ret);
+}
+
+Test(topology, the_poller_of_a_ring_runs_on_another_cpu_of_its_node)
+{
+    struct topology topology;
+    bool taken[256] = {false};
+    check_is(make_large(&topology), 0);
+    for (int place = 0; place < topology.cpu_count; place++) {
+        int cpu = placement_poller(&topology, place);
+        check_is(cpu / 32, topology.cpus[place].node);
+        check_that(cpu % 3 != 2);
+        check_that(cpu != topology.cpus[place].cpu);
+        check_that(!taken[cpu]); /* they share the work */
+        taken[cpu] = true;
+    }
+    topology_free(&topology);
+}
+
+Test(topology, a_poller_goes_where_the_scheduler_likes_on_one_node_and_where_there_is_no_other_cpu)
+{
+    const struct topology_cpu one_node[] = {{0, 0}, {1, 0}}, lonely[] = {{0, 0}, {1, 1}, {2, 1}};
+    struct topology topology;
+    check_is(topology_make(one_node, 2, 0, &topology), 0);
+    check_is(placement_poller(&topology, 1), -1);
+    topology_free(&topology);
+    check_is(topology_make(lonely, 3, 0, &topology), 0);
+    check_is(placement_poller(&topology, 0), -1);
+    check_is(placement_poller(&topology, 1), 2);
+    check_is(placement_poller(&topology, 2), 1);
+    topology_free(&topology);
+}
+
+Test(topology, a_node_is_the_cpus_of_it_that_this_process_may_use)
+{
+    struct topology topology;
+    struct placement_mask mask;
+    check_is(make_large(&topology), 0);
+    placement_node(&topology, 5, &mask);
+    for (size_t cpu = 0; cpu < PLACEMENT_CPUS; cpu++)
+        check_is(CPU_ISSET_S(cpu, sizeof(mask.sets), mask.sets) != 0, cpu / 32 == 5 && cpu % 3 != 2);
+    topology_free(&topology);
+}
+
+Test(topology, a_thread_is_bound_to_a_node_when_it_may_run_nowhere_else)
+{
+    struct topology topology;
+    struct topology_cpu *all = calloc((size_t)cpu_total + 1, sizeof(*all));
+    cpu_set_t one;
+    cr_assert_not_null(all);
+    for (int i = 0; i < cpu_total; i++)
+        all[i] = (struct topology_cpu){.cpu = cpus[i], .node = i == 0 ? 0 : 1};
+    all[cpu_total] = (struct topology_cpu){.cpu = 9000, .node = 1};
+    check_is(topology_make(all, cpu_total + 1, 0, &topology), 0);
+    check_is(placement_is_bound(&topology, 0), cpu_total == 1);
+    CPU_ZERO(&one);
+    CPU_SET((size_t)cpus[0], &one);
+    check_is(sched_setaffinity(0, sizeof(one), &one), 0);
+    check_that(placement_is_bound(&topology, 0));
+    check_that(!placement_is_bound(&topology, 1));
+    topology_free(&topology);
+    free(all);
+}
 
 Test(topology, an_impossible_machine_is_refused_and_the_result_untouched)
 {

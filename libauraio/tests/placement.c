@@ -313,6 +313,43 @@ Test(placement, a_full_ring_spills_to_its_own_node_first_and_then_to_others)
     auraio_destroy(engine);
 }
 
+Test(placement, a_full_node_spills_to_the_nearest_one_with_room)
+{
+    enum { NODES = 8, CPUS = 256, RINGS = 8 };
+    /* From node 2: node 5, then 0 and 7, then the others. */
+    static const unsigned char from_2[NODES] = {15, 30, 10, 30, 30, 12, 30, 15};
+    static const int by_distance[NODES] = {0, 3, 0, 3, 3, 1, 3, 1};
+    static struct topology_cpu cpus[CPUS];
+    unsigned char distances[NODES * NODES];
+    struct topology topology;
+    auraio_options_t options = options_small(AURAIO_SELECT_ADAPTIVE);
+    char byte;
+    memset(distances, 40, sizeof(distances));
+    memcpy(&distances[2 * NODES], from_2, NODES);
+    for (int i = 0; i < CPUS; i++)
+        cpus[i] = (struct topology_cpu){.cpu = i, .node = i % NODES};
+    options.ring_count = RINGS; /* one for each node, with its number */
+    check_is(topology_make(cpus, CPUS, 0, &topology), 0);
+    check_is(topology_set_distances(&topology, distances), 0);
+    auraio_engine_t *engine = engine_create(&options, &topology);
+    topology_free(&topology);
+    check_that(engine != NULL);
+    pipe_pair_t pair = pipe_open(0);
+    this_cpu = 2;
+    fill_ring(engine, pair.read_fd, &byte);
+    check_is(stats_of(engine, 2).pending_count, 8);
+    fill_ring(engine, pair.read_fd, &byte);
+    check_is(stats_of(engine, 5).pending_count, 8);
+    fill_ring(engine, pair.read_fd, &byte);
+    fill_ring(engine, pair.read_fd, &byte);
+    check_is(stats_of(engine, 0).pending_count, 8);
+    check_is(stats_of(engine, 7).pending_count, 8);
+    for (int ring = 0; ring < RINGS; ring++)
+        check_is(stats_of(engine, ring).pending_count, by_distance[ring] == 3 ? 0 : 8);
+    pipe_close(pair);
+    auraio_destroy(engine);
+}
+
 Test(placement, when_every_ring_is_full_the_own_one_queues)
 {
     auraio_options_t options = options_small(AURAIO_SELECT_ADAPTIVE);
