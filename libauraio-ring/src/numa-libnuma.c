@@ -26,7 +26,7 @@ void ring_numa_place(void *start, size_t size_bytes, int node)
 {
     unsigned long mask[64];
     if (ring_numa_available() && node_bit(node, mask))
-        (void)mbind(start, size_bytes, MPOL_PREFERRED, mask, POLICY_BITS, 0);
+        (void)mbind(start, size_bytes, MPOL_PREFERRED, mask, POLICY_BITS, MPOL_MF_MOVE);
 }
 
 void ring_numa_prefer(int node, struct ring_numa_policy *ret_before)

@@ -13,7 +13,7 @@
 /* Whether this machine has more than one node that memory can be placed on. */
 bool ring_numa_available(void);
 
-/* Put the pages of a mapping that was not touched yet on @node. */
+/* Put whole pages on @node: those to come, and those that are there already where they can be moved. */
 void ring_numa_place(void *start, size_t size_bytes, int node);
 
 struct ring_numa_policy {

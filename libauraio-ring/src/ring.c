@@ -10,15 +10,13 @@
 
 int ring_new(struct ring_group *group, int index, int node, struct ring **ret_ring)
 {
-    /* In pages of its own, so that the first touch decides where they are. */
-    const size_t page = 4096;
-    struct ring *ring = aligned_alloc(page, (sizeof(*ring) + page - 1) / page * page);
+    /* In pages of its own, which may have been used before. */
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE), bytes = (sizeof(struct ring) + page - 1) / page * page;
+    struct ring *ring = aligned_alloc(page, bytes);
     if (!ring)
         return -ENOMEM;
-    struct ring_numa_policy before;
-    ring_numa_prefer(node, &before);
+    ring_numa_place(ring, bytes, node);
     *ring = (struct ring){.group = group, .index = index, .node = node, .lanes_used = LANE_STORAGE + 1};
-    ring_numa_restore(&before);
     static const _Atomic int never;
     ring->watched = group->config.control ? group->config.control->watched : &never;
     for (int i = LANE_STORAGE; i < LANES; i++)
