@@ -73,6 +73,7 @@ pack_disk() {
     printf '%s\n' "$PWD" "$vm_test_seconds" "$@" >"$root/tests"
     for command in "$@"; do
         for word in $command; do
+            word=${word#LD_PRELOAD=}
             [[ ! -f $word ]] || files+=("$(realpath "$word")")
         done
     done

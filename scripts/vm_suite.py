@@ -10,6 +10,7 @@ import sys
 SUITES = {"api", "contract", "options", "race", "pool", "ring", "facade", "cpp"}
 VARIABLES = {"LD_LIBRARY_PATH"}  # the others are for sanitizers
 TEST_DIRECTORY = "/tmp"
+PATIENCE = "tests/vm/libvm-patience.so"  # what emulation takes longer
 
 
 def is_functional(test):
@@ -23,19 +24,21 @@ def is_program_of(build, test):
     return program.startswith(build + os.sep) and "bench" not in program.split(os.sep)
 
 
-def command_of(test):
-    variables = {name: value for name, value in test["env"].items() if name in VARIABLES}
+def command_of(build, test):
+    variables = {"LD_PRELOAD": os.path.join(build, PATIENCE)}
+    variables |= {name: value for name, value in test["env"].items() if name in VARIABLES}
     if "AURAIO_TEST_DIR" in test["env"]:
         variables["AURAIO_TEST_DIR"] = TEST_DIRECTORY
     words = [os.path.relpath(test["cmd"][0]), *test["cmd"][1:]]
-    return " ".join([f"{name}={shlex.quote(value)}" for name, value in variables.items()] + [shlex.quote(w) for w in words])
+    settings = [f"{name}={shlex.quote(value)}" for name, value in variables.items()]
+    return " ".join(settings + [shlex.quote(word) for word in words])
 
 
 def main():
     build = os.path.abspath(sys.argv[1])
     for test in json.load(sys.stdin):
         if is_functional(test) and is_program_of(build, test):
-            print(command_of(test))
+            print(command_of(build, test))
 
 
 main()

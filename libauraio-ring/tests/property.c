@@ -60,7 +60,8 @@ static uint64_t random_state;
 static struct ring_group *group;
 static int pattern_fd, written_fd;
 static pipe_pair_t pipes[PIPES];
-static unsigned char buffers[BUFFERS][BLOCK_BYTES];
+/* In pages of its own: Linux 6.1 does not register what shares one with the program file. */
+static unsigned char buffers[BUFFERS][BLOCK_BYTES] __attribute__((aligned(4096)));
 static bool buffers_registered, files_registered;
 
 static uint64_t below(uint64_t limit)
