@@ -27,7 +27,7 @@ tests|make|command -v make
 coverage|gcovr|command -v gcovr
 vm|qemu-system-x86|command -v qemu-system-x86_64
 vm|cpio|command -v cpio
-vm|e2fsprogs|PATH=$PATH:/sbin:/usr/sbin command -v mke2fs
+vm|e2fsprogs|test -x /sbin/mke2fs
 abi|abigail-tools|command -v abidiff
 deb|debhelper|command -v dh
 deb|dpkg-dev|command -v dpkg-buildpackage

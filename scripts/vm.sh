@@ -81,7 +81,7 @@ pack_disk() {
     # shellcheck disable=SC2046 # as above
     cp --parents --dereference $(libraries_of "$root/bin/sh" "${files[@]}") "$root"
     rm -f build-vm/disk.img
-    PATH=$PATH:/sbin:/usr/sbin mke2fs -q -t ext4 -d "$root" build-vm/disk.img "${vm_disk_mb}M"
+    /sbin/mke2fs -q -t ext4 -d "$root" build-vm/disk.img "${vm_disk_mb}M"
 }
 
 # Arguments of QEMU that share memory and CPUs out among the nodes.

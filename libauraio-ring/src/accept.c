@@ -296,8 +296,8 @@ static inline struct ring_slot *accept_plain(struct ring *ring, struct ring_op_h
     if (fixed)
         ring_begin_fixed(ring);
     if (__builtin_expect(
-            !slot || entry->fd != head.fd || entry->kind != FD_STORAGE ||
-                entry->uses >= USES_BEFORE_LOOK || lane->queued.head || lane_in_kernel(lane) >= lane->limit ||
+            !slot || entry->fd != head.fd || entry->kind != FD_STORAGE || entry->uses >= USES_BEFORE_LOOK ||
+                lane->queued.head || lane_in_kernel(lane) >= lane->limit ||
                 ring_pending(ring) >= atomic_load_explicit(&group->accept_below, memory_order_relaxed) ||
                 ring->tables_version != atomic_load_explicit(&group->tables_version, memory_order_acquire) ||
                 backend_room(ring->backend) == 0 || !find_place(ring, head, where, len, &place),

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The first process in the virtual machine of `./dev vm`. Loads the modules that /modules/order names, and makes
- * the disk its root. There, the file /tests names a directory in its first line, in the second how many seconds
- * a command may take, and in each other a command, which a shell runs in that directory. Says what became of each
- * and how long it took, and switches the machine off.
+ * The first process in the virtual machine of `./dev vm`. Loads the modules that /modules/order names, and
+ * makes the disk its root. There, the file /tests names a directory in its first line, in the second how many
+ * seconds a command may take, and in each other a command, which a shell runs in that directory. Says what
+ * became of each and how long it took, and switches the machine off.
  *
  * The last line it prints begins with VM_RESULT: without it nothing that ran counts. A command that ends with
  * status 77 was skipped, as Meson has it.

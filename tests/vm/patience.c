@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Preloaded into the tests in the virtual machine: emulation is slow, so the time that each test and each suite has
- * is multiplied as Criterion collects them. The tests themselves are as they are.
+ * Preloaded into the tests in the virtual machine: emulation is slow, so the time that each test and each
+ * suite has is multiplied as Criterion collects them. The tests themselves are as they are.
  */
 #include <criterion/criterion.h>
 #include <criterion/internal/ordered-set.h>
@@ -23,10 +23,10 @@ struct criterion_test_set *criterion_initialize(void)
         struct criterion_test_set *(*function)(void);
     } real = {.object = dlsym(RTLD_NEXT, "criterion_initialize")};
     struct criterion_test_set *set = real.function();
-    FOREACH_SET(struct criterion_suite_set *suite, set->suites)
+    FOREACH_SET(struct criterion_suite_set * suite, set->suites)
     {
         stretch(suite->suite.data);
-        FOREACH_SET(struct criterion_test *test, suite->tests) stretch(test->data);
+        FOREACH_SET(struct criterion_test * test, suite->tests) stretch(test->data);
     }
     return set;
 }
