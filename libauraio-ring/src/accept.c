@@ -322,7 +322,7 @@ static inline struct ring_slot *accept_plain(struct ring *ring, struct ring_op_h
     lane_count_in_kernel(lane, 1);
     ring->unsure++;
     slot_set_state(slot, SLOT_KERNEL);
-    group->ops->push_transfer(ring->backend, slot, place.registered);
+    ring->ops->push_transfer(ring->backend, slot, place.registered);
     backend_publish(ring->backend);
     return slot;
 }

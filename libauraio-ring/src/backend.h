@@ -9,7 +9,8 @@
 #include "placement.h"
 #include "slot.h"
 
-struct backend; /* each implementation's own; begins with a struct backend_queue */
+struct backend;        /* each implementation's own; begins with a struct backend_queue */
+struct backend_shared; /* what the backends of a group share, if anything */
 
 struct backend_config {
     int entries;
@@ -20,6 +21,7 @@ struct backend_config {
     int workers;                               /* bound of kernel worker threads */
     int poller_cpu;                            /* of the SQPOLL thread; -1: any */
     const struct placement_mask *workers_cpus; /* NULL: any */
+    struct backend_shared *shared;             /* of its group, where backend_ops has share() */
 };
 
 /* Keys of completions that are no operation: below 1 << SLOT_INDEX_BITS, which no handle is. */
@@ -41,10 +43,15 @@ struct backend_completion {
 enum { BACKEND_MORE = 1u << 1 }; /* the same key will complete again */
 
 /*
- * Bits of *state (io_uring's). Either: completions wait for a call of reap_more(), of any thread with the
- * first, of the one that submitted them with the second.
+ * Bits of *state (io_uring's, but for the last). The first two: completions wait for a call of reap_more(),
+ * of any thread with the first, of the one that submitted them with the second. The last: reap_more() is to
+ * be called when none are left, and takes back that the descriptor is readable.
  */
-enum { BACKEND_STATE_OVERFLOW = 1u << 1, BACKEND_STATE_TASKRUN = 1u << 2 };
+enum {
+    BACKEND_STATE_OVERFLOW = 1u << 1,
+    BACKEND_STATE_TASKRUN = 1u << 2,
+    BACKEND_STATE_SIGNALLED = 1u << 16
+};
 
 /*
  * The queues between a ring and its backend, at the start of every struct backend, so that the hot path reads
@@ -84,6 +91,9 @@ struct backend_wait {
 
 struct backend_ops {
     const char *name;
+    /* NULL: a group's backends share nothing. @depth: operations that a ring may have in flight */
+    int (*share)(int depth, struct backend_shared **ret_shared);
+    void (*unshare)(struct backend_shared *shared, bool in_child); /* after all backends; NULL ok */
     int (*open)(const struct backend_config *config, struct backend **ret_backend);
     void (*close)(struct backend *backend); /* NULL ok */
     void (*abandon)(
@@ -107,7 +117,10 @@ struct backend_ops {
     /* have completions posted that are ready, but were not */
     void (*reap_more)(struct backend *backend);
 
-    int (*fd)(const struct backend *backend);            /* readable while there is something to reap */
+    /* The descriptor that is readable while there is something to reap, until unwatch() is called as often.
+     */
+    int (*watch)(struct backend *backend);
+    void (*unwatch)(struct backend *backend);
     int (*notify)(struct backend *backend, int eventfd); /* for owned ones, whose fd is of no use to epoll */
     unsigned (*features)(const struct backend *backend);
 
@@ -123,6 +136,7 @@ struct backend_ops {
 };
 
 extern const struct backend_ops backend_uring;
+extern const struct backend_ops backend_threads;
 
 static inline struct backend_queue *backend_queue(const struct backend *backend)
 {
@@ -165,7 +179,8 @@ static inline unsigned backend_state(const struct backend *backend)
 
 static inline bool backend_has_more(const struct backend *backend)
 {
-    return backend_state(backend) & (BACKEND_STATE_OVERFLOW | BACKEND_STATE_TASKRUN);
+    return backend_state(backend) &
+           (BACKEND_STATE_OVERFLOW | BACKEND_STATE_TASKRUN | BACKEND_STATE_SIGNALLED);
 }
 
 /* Acquire: pairs with the backend's release after it wrote the completions. */

@@ -14,7 +14,7 @@ static bool push_stop(struct ring *ring, const struct ring_slot *slot)
 {
     if (!ring_make_room(ring, 1))
         return false;
-    ring->group->ops->push_cancel(ring->backend, slot->handle);
+    ring->ops->push_cancel(ring->backend, slot->handle);
     backend_publish(ring->backend);
     return true;
 }
@@ -86,6 +86,6 @@ int ring_group_cancel(struct ring_group *group, ring_handle_t handle)
     ring_stamp(ring);
     ring_unlock(ring);
     if (rc == 0)
-        (void)group->ops->submit(ring->backend);
+        (void)ring->ops->submit(ring->backend);
     return rc;
 }

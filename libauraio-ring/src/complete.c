@@ -360,7 +360,7 @@ void ring_take_completions(struct ring *ring)
 {
     struct backend_queue *queue = backend_queue(ring->backend);
     if (backend_has_more(ring->backend))
-        ring->group->ops->reap_more(ring->backend);
+        ring->ops->reap_more(ring->backend);
     unsigned count = backend_completions(ring->backend);
     unsigned head = __atomic_load_n(queue->completion_head, __ATOMIC_RELAXED);
     ring->now_ns = ring_now_ns(ring);
@@ -370,5 +370,7 @@ void ring_take_completions(struct ring *ring)
     }
     /* Release: the backend may overwrite what we have read. */
     __atomic_store_n(queue->completion_head, head + count, __ATOMIC_RELEASE);
+    if (backend_state(ring->backend) & BACKEND_STATE_SIGNALLED)
+        ring->ops->reap_more(ring->backend);
     ring_report_samples(ring);
 }

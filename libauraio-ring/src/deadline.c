@@ -79,7 +79,7 @@ void deadline_arm(struct ring *ring)
         return;
     if (!ring_make_room(ring, 1))
         return; /* the queue is full of operations: the next completion arms it */
-    ring->group->ops->push_timer(ring->backend, earliest, ring->timer_ns != 0);
+    ring->ops->push_timer(ring->backend, earliest, ring->timer_ns != 0);
     backend_publish(ring->backend);
     ring->timer_ns = earliest;
 }

@@ -38,7 +38,7 @@ bool ring_make_room(struct ring *ring, unsigned count)
         return true;
     ring_stamp(ring);
     backend_publish(ring->backend);
-    (void)ring->group->ops->submit(ring->backend);
+    (void)ring->ops->submit(ring->backend);
     return backend_room(ring->backend) >= count;
 }
 
@@ -47,9 +47,9 @@ void ring_doorbell(struct ring *ring)
     if (ring->doorbell || !ring_make_room(ring, 1))
         return; /* without room there are submissions under way, and their completions wake as well */
     ring->doorbell = true;
-    ring->group->ops->push_doorbell(ring->backend);
+    ring->ops->push_doorbell(ring->backend);
     backend_publish(ring->backend);
-    (void)ring->group->ops->submit(ring->backend);
+    (void)ring->ops->submit(ring->backend);
 }
 
 /* Linux before 6.9 has no asynchronous ftruncate: it runs here. */
@@ -66,7 +66,7 @@ void ring_push(struct ring *ring, struct ring_slot *slot, unsigned how)
 {
     if (slot->op.opcode == RING_OP_FTRUNCATE && runs_inline(ring, slot))
         return;
-    ring->group->ops->push(ring->backend, slot, ring_registered(ring, slot), how);
+    ring->ops->push(ring->backend, slot, ring_registered(ring, slot), how);
     slot_set_state(slot, SLOT_KERNEL);
     slot->dispatch_ns = 0;
     lane_count_in_kernel(&ring->lanes[slot->lane], 1);

@@ -116,7 +116,7 @@ static int hand_over(struct ring *ring)
     deadline_arm(ring);
     ring_stamp(ring);
     ring_unlock(ring);
-    int rc = ring->group->ops->submit(ring->backend);
+    int rc = ring->ops->submit(ring->backend);
     ring_present(ring);
     if (rc < 0) { /* the kernel is short of memory: the next drive tries again */
         ring_lock(ring);
@@ -128,7 +128,7 @@ static int hand_over(struct ring *ring)
 
 void ring_hand_over(struct ring *ring)
 {
-    int rc = ring->group->ops->submit(ring->backend);
+    int rc = ring->ops->submit(ring->backend);
     ring_present(ring);
     if (rc < 0)
         (void)hand_over(ring);
@@ -220,7 +220,7 @@ static void take_batch(struct ring *ring, struct frame *frame, unsigned max)
     struct backend_queue *queue = backend_queue(ring->backend);
     unsigned count = backend_completions(ring->backend);
     if (count == 0 && backend_has_more(ring->backend)) {
-        ring->group->ops->reap_more(ring->backend);
+        ring->ops->reap_more(ring->backend);
         count = backend_completions(ring->backend);
     }
     if (count == 0)
@@ -232,6 +232,8 @@ static void take_batch(struct ring *ring, struct frame *frame, unsigned max)
         take_completion(ring, &queue->completions[(head + i) & queue->completion_mask], frame);
     /* Release: the backend may overwrite what we have read. */
     __atomic_store_n(queue->completion_head, head + count, __ATOMIC_RELEASE);
+    if (__builtin_expect(backend_state(ring->backend) & BACKEND_STATE_SIGNALLED, 0))
+        ring->ops->reap_more(ring->backend);
     if (ring->queued_count > 0)
         ring_dispatch_queued(ring);
 }

@@ -10,4 +10,17 @@
  */
 int fd_out_of_the_way(int fd);
 
+/* A duplicate up there, or where there is room. Returns it, or -1 and errno. */
+int fd_duplicate(int fd);
+
+/*
+ * Close a descriptor of ours. The lock orders it before whoever gets the number next: that is how
+ * ThreadSanitizer, which does not know what fcntl() returns, tells the two descriptors apart.
+ */
+void fd_close(int fd);
+
+/* Held across fork(). */
+void fd_lock(void);
+void fd_unlock(void);
+
 #endif

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "fds.h"
 #include "fork.h"
 #include "local.h"
 #include "slot.h"
@@ -19,10 +20,12 @@ static void lock_all(void)
     pthread_mutex_lock(&identity_lock);
     local_registry_lock();
     slab_lock();
+    fd_lock();
 }
 
 static void unlock_all(void)
 {
+    fd_unlock();
     slab_unlock();
     local_registry_unlock();
     pthread_mutex_unlock(&identity_lock);

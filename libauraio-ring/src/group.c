@@ -4,6 +4,7 @@
  * the end of it all.
  */
 #include "annotate.h"
+#include "fds.h"
 #include "numa.h"
 #include "ring-private.h"
 
@@ -61,6 +62,21 @@ int group_ring_cpu(const struct ring_group *group, int index)
     return (int)(((long)index * topology->cpu_count + group->ring_count - 1) / group->ring_count);
 }
 
+int group_share(struct ring_group *group, const struct backend_ops *ops, struct backend_shared **ret_shared)
+{
+    enum { DEPTH_MIN = 4 };
+    int depth = group->config.queue_depth, rc = 0;
+    if (!ops->share)
+        return 0;
+    pthread_mutex_lock(&group->shared_lock);
+    if (!group->shared)
+        rc = ops->share(depth > DEPTH_MIN ? depth : DEPTH_MIN, &group->shared);
+    if (rc == 0)
+        *ret_shared = group->shared;
+    pthread_mutex_unlock(&group->shared_lock);
+    return rc;
+}
+
 /* Whether the kernel lets us, with the flags that will be used, before anybody relies on it. */
 static int probe_backend(struct ring_group *group)
 {
@@ -74,7 +90,9 @@ static int probe_backend(struct ring_group *group)
         .poller_cpu = -1,
     };
     struct backend *backend;
-    int rc = group->ops->open(&smallest, &backend);
+    int rc = group_share(group, group->ops, &smallest.shared);
+    if (rc == 0)
+        rc = group->ops->open(&smallest, &backend);
     if (rc < 0)
         return rc;
     group->kernel_features = group->ops->features(backend);
@@ -84,18 +102,32 @@ static int probe_backend(struct ring_group *group)
     return 0;
 }
 
+/* io_uring, or threads where it is refused for whatever reason. */
+static int choose_backend(struct ring_group *group)
+{
+    group->ops = group->config.backend == RING_BACKEND_THREADS ? &backend_threads : &backend_uring;
+    int rc = probe_backend(group);
+    if (rc == 0 || group->config.backend != RING_BACKEND_AUTO)
+        return rc;
+    atomic_store(&group->fallback_errno, -rc);
+    group->ops = &backend_threads;
+    return probe_backend(group);
+}
+
 static void group_free(struct ring_group *group, bool in_child)
 {
     for (int i = 0; group->rings && i < group->ring_count; i++)
         ring_free(group_ring(group, i), in_child);
+    backend_threads.unshare(group->shared, in_child);
     group_drop_tables(group);
     if (group->wake_fd >= 0)
-        close(group->wake_fd);
+        fd_close(group->wake_fd);
     if (group->epoll_fd >= 0)
-        close(group->epoll_fd);
+        fd_close(group->epoll_fd);
     pthread_mutex_destroy(&group->rings_lock);
     pthread_mutex_destroy(&group->sleep_lock);
     pthread_mutex_destroy(&group->tables_lock);
+    pthread_mutex_destroy(&group->shared_lock);
     topology_free(&group->topology);
     free(group->ring_of_cpu);
     free(group->node_of_ring);
@@ -129,7 +161,7 @@ static int set_up(struct ring_group *group, const struct topology *topology)
     group_choose_barriers(group);
     group_choose_pins(group);
     rc = map_cpus(group);
-    return rc < 0 ? rc : probe_backend(group);
+    return rc < 0 ? rc : choose_backend(group);
 }
 
 int ring_group_create(const struct ring_config *config, const struct topology *topology,
@@ -140,7 +172,6 @@ int ring_group_create(const struct ring_config *config, const struct topology *t
     if (!group)
         return -ENOMEM;
     group->config = *config;
-    group->ops = &backend_uring;
     annotate_look();
     group->id = atomic_fetch_add(&group_ids, 1) + 1;
     group->wake_fd = -1;
@@ -148,6 +179,7 @@ int ring_group_create(const struct ring_config *config, const struct topology *t
     pthread_mutex_init(&group->rings_lock, NULL);
     pthread_mutex_init(&group->sleep_lock, NULL);
     pthread_mutex_init(&group->tables_lock, NULL);
+    pthread_mutex_init(&group->shared_lock, NULL);
     int rc = set_up(group, topology);
     if (rc < 0) {
         group_free(group, false);
@@ -208,13 +240,13 @@ static int stop_endless_here(struct ring *ring, void *meta)
  * A ring whose owner lives, but does not use the library any more: only the owner could have its completions
  * posted. What was posted is delivered; the rest is torn down with the ring.
  */
-static void take_over(struct ring_group *group, struct ring *ring)
+static void take_over(struct ring *ring)
 {
     ring_mutex_lock(&ring->lock);
     atomic_store(&ring->local, false);
     atomic_store(&ring->owner, 0);
     ring_take_completions(ring);
-    group->ops->close(ring->backend);
+    ring->ops->close(ring->backend);
     ring->backend = NULL;
     for (int i = 0; i < ring->slab_count; i++) {
         struct ring_slot *slots = slot_at(ring->slabs[i] << SLAB_SLOT_BITS);
@@ -240,7 +272,7 @@ static void take_over_foreign(struct ring_group *group)
         struct ring *ring = group_ring(group, i);
         if (ring && atomic_load(&ring->local) && atomic_load(&ring->owner) != ring_thread()->id &&
             ring_pending(ring) > 0)
-            take_over(group, ring);
+            take_over(ring);
     }
 }
 
@@ -306,6 +338,8 @@ void ring_group_info(struct ring_group *group, struct ring_group_info *ret)
         .refused_errno = atomic_load(&group->refused_errno),
         .pinned_bytes = atomic_load(&group->pinned_bytes),
         .pin_refused_errno = atomic_load(&group->pin_refused_errno),
+        .fallback_errno = atomic_load(&group->fallback_errno),
+        .backend = group->ops == &backend_threads ? RING_BACKEND_THREADS : RING_BACKEND_URING,
     };
     for (int i = 0; i < atomic_load(&group->rings_used); i++)
         ret->rings_created += group_ring(group, i) != NULL;

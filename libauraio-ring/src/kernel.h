@@ -14,6 +14,8 @@ enum { KERNEL_OP_FTRUNCATE = 55 }; /* Linux 6.9 */
 
 #define KERNEL_FEAT_MIN_TIMEOUT (1u << 15) /* Linux 6.12 */
 
+enum { KERNEL_MADV_POPULATE_WRITE = 23 }; /* Linux 5.14 */
+
 #ifndef RWF_NOAPPEND
 #define RWF_NOAPPEND 0x00000020
 #endif

@@ -47,7 +47,7 @@ uint64_t ring_new_thread_id(void)
  */
 static void leave_kernel(struct ring *ring)
 {
-    const struct backend_ops *ops = ring->group->ops;
+    const struct backend_ops *ops = ring->ops;
     ring->closing = true;
     for (int i = 0; i < ring->slab_count; i++) {
         struct ring_slot *slots = slot_at(ring->slabs[i] << SLAB_SLOT_BITS);
@@ -72,16 +72,17 @@ static void leave_kernel(struct ring *ring)
 static void close_kernel_side(struct ring *ring)
 {
     ring_drop_tables(ring);
-    ring->group->ops->close(ring->backend);
+    if (ring->backend)
+        ring->ops->close(ring->backend);
     ring->backend = NULL;
     ring->timer_ns = 0;
     ring->bell_armed = ring->doorbell = ring->owner_drives = false;
     if (ring->notify_fd >= 0)
-        close(ring->notify_fd);
+        fd_close(ring->notify_fd);
     run_queue_close(&ring->run_queue);
     pthread_mutex_lock(&ring->mail_lock); /* others write to the bell */
     if (ring->bell_fd >= 0)
-        close(ring->bell_fd);
+        fd_close(ring->bell_fd);
     ring->notify_fd = ring->bell_fd = -1;
     pthread_mutex_unlock(&ring->mail_lock);
 }
@@ -113,6 +114,8 @@ static void orphan_ring(struct ring *ring)
     leave_kernel(ring);
     close_kernel_side(ring);
     int rc = ring_open_backend(ring, false);
+    if (rc < 0)
+        rc = ring_open_fallback(ring, false, rc);
     if (rc < 0)
         finish_all(ring, rc);
     ring_mutex_lock(&ring->lock);
@@ -257,8 +260,11 @@ static int create_owned(struct ring_group *group, struct ring **ret_ring)
     }
     ring->node = node; /* of the next slots too; those it has stay where they are */
     int rc = hang_bell(ring);
-    if (rc == 0)
+    if (rc == 0) {
         rc = ring_open_backend(ring, true);
+        if (rc < 0)
+            rc = ring_open_fallback(ring, true, rc);
+    }
     if (rc < 0) {
         close_kernel_side(ring);
         return rc;

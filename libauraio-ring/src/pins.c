@@ -65,13 +65,13 @@ static void drop_table(struct ring *ring)
 {
     count_pinned(ring, -(ptrdiff_t)ring->pins.bytes);
     ring->pins = (struct pins){.is_off = ring->pins.is_off};
-    (void)ring->group->ops->set_buffers(ring->backend, NULL, 0);
+    (void)ring->ops->set_buffers(ring->backend, NULL, 0);
 }
 
 static int make_table(struct ring *ring, unsigned user_slots)
 {
     unsigned slots = user_slots + PIN_PLACES < SLOTS_MAX ? user_slots + PIN_PLACES : SLOTS_MAX;
-    int rc = ring->group->ops->make_buffers(ring->backend, slots);
+    int rc = ring->ops->make_buffers(ring->backend, slots);
     if (rc < 0)
         return rc;
     ring->pins.slots = slots;
@@ -101,7 +101,7 @@ static bool is_used_without_end(const struct ring *ring)
 
 int ring_place_buffers(struct ring *ring, const struct iovec *iovs, unsigned count)
 {
-    const struct backend_ops *ops = ring->group->ops;
+    const struct backend_ops *ops = ring->ops;
     if (!ring->group->config.memory || !ops->make_buffers)
         return ops->set_buffers(ring->backend, iovs, count);
     if (ring->pins.slots > 0 && count > ring->pins.user_slots) {
@@ -127,7 +127,7 @@ void ring_remove_buffers(struct ring *ring, unsigned count)
     }
     for (unsigned at = 0; at < count; at += 64) {
         unsigned step = count - at < 64 ? count - at : 64;
-        (void)ring->group->ops->update_buffers(ring->backend, at, nothing, step);
+        (void)ring->ops->update_buffers(ring->backend, at, nothing, step);
     }
 }
 
@@ -193,7 +193,7 @@ static int pin(struct ring *ring, int place, struct pin_extent wanted)
     if (rc == 0 && slot >= pins->slots)
         return -1; /* the application's buffers take the kernel's whole table */
     if (rc == 0)
-        rc = group->ops->update_buffers(ring->backend, slot, &iov, 1);
+        rc = ring->ops->update_buffers(ring->backend, slot, &iov, 1);
     if (rc < 0) {
         pins->is_off = true;
         atomic_store_explicit(&group->pin_refused_errno, -rc, memory_order_relaxed);
@@ -225,7 +225,8 @@ int ring_pin(struct ring *ring, uintptr_t start, size_t len)
     const struct ring_memory *memory = ring->group->config.memory;
     struct pins *pins = &ring->pins;
     struct iovec arena;
-    if (pins->is_off || len > EXTENT_MOST || !memory->find(memory->context, (void *)start, len, &arena))
+    if (!ring->ops->make_buffers || pins->is_off || len > EXTENT_MOST ||
+        !memory->find(memory->context, (void *)start, len, &arena))
         return -1;
     uintptr_t base = (uintptr_t)arena.iov_base;
     unsigned place_here = pins->place_of_chunk[chunk_of(base)];
@@ -270,7 +271,7 @@ void ring_unpin(struct ring *ring, uint64_t places)
         unsigned i = (unsigned)__builtin_ctzll(places);
         struct pin_extent *extent = &pins->extents[i];
         assert(extent->len > 0 && pins->slots > pins->user_slots + i);
-        (void)ring->group->ops->update_buffers(ring->backend, pins->user_slots + i, &nothing, 1);
+        (void)ring->ops->update_buffers(ring->backend, pins->user_slots + i, &nothing, 1);
         count_pinned(ring, -(ptrdiff_t)extent->len);
         *extent = (struct pin_extent){0};
         pins->is_off = false;

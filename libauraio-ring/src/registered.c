@@ -49,15 +49,14 @@ static void sync_buffers(struct ring *ring, struct buffer_table *table)
 static bool update_files(struct ring *ring, const struct file_table *from, const struct file_table *to)
 {
     for (unsigned i = 0; i < to->count; i++)
-        if (from->revisions[i] != to->revisions[i] &&
-            ring->group->ops->set_file(ring->backend, i, to->fds[i]) < 0)
+        if (from->revisions[i] != to->revisions[i] && ring->ops->set_file(ring->backend, i, to->fds[i]) < 0)
             return false;
     return true;
 }
 
 static void sync_files(struct ring *ring, struct file_table *table)
 {
-    const struct backend_ops *ops = ring->group->ops;
+    const struct backend_ops *ops = ring->ops;
     struct file_table *before = ring->files;
     ring->files = table;
     for (int i = 0; i < CLASS_CACHE; i++)
@@ -77,7 +76,7 @@ static void flush_submissions(struct ring *ring)
 {
     ring_stamp(ring);
     backend_publish(ring->backend);
-    while (ring->group->ops->submit(ring->backend) > 0 && backend_published(ring->backend) > 0)
+    while (ring->ops->submit(ring->backend) > 0 && backend_published(ring->backend) > 0)
         sched_yield(); /* to the SQPOLL thread */
 }
 
@@ -203,9 +202,9 @@ static int try_here(struct ring_group *group, const struct iovec *iovs, const in
         if (rc == 0)
             ring_remove_buffers(ring, count);
     } else {
-        rc = group->ops->set_files(ring->backend, fds, count);
+        rc = ring->ops->set_files(ring->backend, fds, count);
         if (rc == 0)
-            (void)group->ops->set_files(ring->backend, NULL, 0);
+            (void)ring->ops->set_files(ring->backend, NULL, 0);
     }
     ring_unlock(ring);
     return rc;

@@ -13,7 +13,8 @@
  * A *frame* lives on the stack of a thread that runs a batch of callbacks, and is chained from its thread, so
  * that a call from inside a callback serves the rest of the batch first.
  *
- * Lock order: group->rings_lock, ring->lock, group->tables_lock, ring->mail_lock, group->sleep_lock.
+ * Lock order: group->rings_lock, group->shared_lock, ring->lock, group->tables_lock, ring->mail_lock,
+ * group->sleep_lock.
  */
 #ifndef AURAIO_RING_PRIVATE_H
 #define AURAIO_RING_PRIVATE_H
@@ -79,10 +80,11 @@ struct ring {
     struct ring_group *group;
     int index;
     int node;
-    _Atomic bool local;     /* belongs to the thread `owner`; the lock is not used */
-    _Atomic uint64_t owner; /* thread id; 0: none */
-    bool owner_drives;      /* the owner has polled or waited */
-    bool closing;           /* the owner is ending: nothing enters the kernel */
+    _Atomic bool local;            /* belongs to the thread `owner`; the lock is not used */
+    _Atomic uint64_t owner;        /* thread id; 0: none */
+    bool owner_drives;             /* the owner has polled or waited */
+    bool closing;                  /* the owner is ending: nothing enters the kernel */
+    const struct backend_ops *ops; /* of backend */
     struct backend *backend;
     int bell_fd; /* local: wakes the owner; -1: none */
     bool bell_armed;
@@ -169,10 +171,13 @@ struct ring_group {
     _Atomic int rings_used; /* entries below may be set */
     _Atomic int *route;     /* ring to use in the place of one that could not be created */
     pthread_mutex_t rings_lock;
-    const struct backend_ops *ops;
+    const struct backend_ops *ops; /* of rings to come, where the system does not refuse it */
+    pthread_mutex_t shared_lock;
+    struct backend_shared *shared; /* of backend_threads; NULL: no ring has needed it */
     unsigned kernel_features;
     _Atomic int entries; /* smallest of the rings created */
     _Atomic int refused_errno;
+    _Atomic int fallback_errno; /* why rings run on threads that were to run on io_uring; 0: none does */
 
     _Atomic int accept_below;  /* a ring with fewer pending accepts without a further look */
     _Atomic int quick_pending; /* a ring may accept this many without a look at the others */
@@ -311,6 +316,10 @@ static inline int64_t system_now_ns(void)
 /* An object without a backend. */
 int ring_new(struct ring_group *group, int index, int node, struct ring **ret_ring);
 int ring_open_backend(struct ring *ring, bool local);
+/* After that has failed: on threads, where the configuration leaves the choice. Else @error. */
+int ring_open_fallback(struct ring *ring, bool local, int error);
+/* What the backends @ops of a group share; comes to be on first use. 0 or -errno. */
+int group_share(struct ring_group *group, const struct backend_ops *ops, struct backend_shared **ret_shared);
 void ring_free(struct ring *ring, bool in_child);
 /* @count free slots or none. */
 int ring_take_slots(struct ring *ring, int count, struct ring_slot **ret_slots);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A ring's object: its slots, its backend, its invariants. */
+#include "fds.h"
 #include "numa.h"
 #include "ring-private.h"
 
@@ -75,7 +76,7 @@ static void place_threads(const struct ring *ring, bool local, struct backend_co
     }
 }
 
-int ring_open_backend(struct ring *ring, bool local)
+static int open_with(struct ring *ring, const struct backend_ops *ops, bool local)
 {
     const struct ring_config *config = &ring->group->config;
     struct backend_config wanted = {
@@ -88,12 +89,16 @@ int ring_open_backend(struct ring *ring, bool local)
     };
     struct placement_mask cpus;
     place_threads(ring, local, &wanted, &cpus);
+    int rc = group_share(ring->group, ops, &wanted.shared);
+    if (rc < 0)
+        return rc;
     struct ring_numa_policy before;
     ring_numa_prefer(ring->node, &before);
-    int rc = ring->group->ops->open(&wanted, &ring->backend);
+    rc = ops->open(&wanted, &ring->backend);
     ring_numa_restore(&before);
     if (rc < 0)
         return rc;
+    ring->ops = ops;
     int room = wanted.completions / 2, storage = storage_room(config, wanted.completions);
     ring->credits_max = storage - RING_TARGETS; /* one of each target needs no credit */
     if (ring->credits_max < config->queue_depth)
@@ -102,18 +107,34 @@ int ring_open_backend(struct ring *ring, bool local)
     return 0;
 }
 
+int ring_open_backend(struct ring *ring, bool local)
+{
+    return open_with(ring, ring->group->ops, local);
+}
+
+int ring_open_fallback(struct ring *ring, bool local, int error)
+{
+    struct ring_group *group = ring->group;
+    if (group->config.backend != RING_BACKEND_AUTO || group->ops != &backend_uring)
+        return error;
+    int rc = open_with(ring, &backend_threads, local);
+    if (rc == 0)
+        atomic_store(&group->fallback_errno, -error);
+    return rc < 0 ? error : 0;
+}
+
 void ring_free(struct ring *ring, bool in_child)
 {
     if (!ring)
         return;
-    if (in_child)
-        ring->group->ops->abandon(ring->backend);
-    else
-        ring->group->ops->close(ring->backend);
+    if (ring->backend && in_child)
+        ring->ops->abandon(ring->backend);
+    else if (ring->backend)
+        ring->ops->close(ring->backend);
     if (ring->bell_fd >= 0)
-        close(ring->bell_fd);
+        fd_close(ring->bell_fd);
     if (ring->notify_fd >= 0)
-        close(ring->notify_fd);
+        fd_close(ring->notify_fd);
     run_queue_close(&ring->run_queue);
     ring_drop_tables(ring);
     for (int i = 0; i < ring->slab_count; i++)

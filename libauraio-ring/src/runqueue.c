@@ -39,6 +39,6 @@ int64_t run_queue_waited_ns(struct run_queue *queue, uint64_t thread)
 void run_queue_close(struct run_queue *queue)
 {
     if (queue->thread != 0 && queue->fd >= 0)
-        close(queue->fd);
+        fd_close(queue->fd);
     queue->thread = 0;
 }

@@ -32,12 +32,18 @@ static struct ring *substitute(struct ring_group *group, int node)
     return nearest;
 }
 
+/* Fewer rings before worse ones: threads only where no ring exists that could do the work. */
 static int create_shared(struct ring_group *group, int index, struct ring **ret_ring)
 {
-    struct ring *ring = NULL;
-    int rc = ring_new(group, index, group_ring_node(group, index), &ring);
+    struct ring *ring = NULL, *other = NULL;
+    int node = group_ring_node(group, index), rc = ring_new(group, index, node, &ring);
     if (rc == 0)
         rc = ring_open_backend(ring, false);
+    if (rc < 0) {
+        other = substitute(group, node);
+        if (ring && !other)
+            rc = ring_open_fallback(ring, false, rc);
+    }
     if (rc == 0 && group->epoll_fd >= 0)
         rc = group_watch_ring(group, ring);
     if (rc == 0) {
@@ -46,14 +52,13 @@ static int create_shared(struct ring_group *group, int index, struct ring **ret_
         *ret_ring = ring;
         return 0;
     }
-    int node = group_ring_node(group, index);
     ring_free(ring, false);
     atomic_store(&group->refused_errno, -rc);
-    ring = substitute(group, node);
-    if (!ring)
+    other = substitute(group, node);
+    if (!other)
         return rc;
-    atomic_store(&group->route[index], ring->index);
-    *ret_ring = ring;
+    atomic_store(&group->route[index], other->index);
+    *ret_ring = other;
     return 0;
 }
 

@@ -479,9 +479,14 @@ static void uring_reap_more(struct backend *uring)
 
 /* -------------------------------------------------------------------- rest */
 
-static int uring_fd(const struct backend *uring)
+static int uring_watch(struct backend *uring)
 {
     return uring->ring.ring_fd;
+}
+
+static void uring_unwatch(struct backend *uring)
+{
+    (void)uring; /* a ring's descriptor costs nothing */
 }
 
 static int uring_notify(struct backend *uring, int eventfd)
@@ -544,7 +549,8 @@ const struct backend_ops backend_uring = {
     .submit = uring_submit,
     .wait = uring_wait,
     .reap_more = uring_reap_more,
-    .fd = uring_fd,
+    .watch = uring_watch,
+    .unwatch = uring_unwatch,
     .notify = uring_notify,
     .features = uring_features,
     .set_buffers = uring_set_buffers,

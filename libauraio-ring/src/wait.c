@@ -79,7 +79,7 @@ int group_watch_ring(struct ring_group *group, struct ring *ring)
     int fd = atomic_load(&group->epoll_fd);
     if (fd < 0 || !ring->backend)
         return 0;
-    if (epoll_ctl(fd, EPOLL_CTL_ADD, group->ops->fd(ring->backend), &event) < 0 && errno != EEXIST)
+    if (epoll_ctl(fd, EPOLL_CTL_ADD, ring->ops->watch(ring->backend), &event) < 0 && errno != EEXIST)
         return -errno;
     return 0;
 }
@@ -97,7 +97,7 @@ static int make_epoll_fd(struct ring_group *group)
         int rc = ring && !atomic_load(&ring->local) ? group_watch_ring(group, ring) : 0;
         if (rc < 0) {
             atomic_store(&group->epoll_fd, -1);
-            close(fd);
+            fd_close(fd);
             return rc;
         }
     }
@@ -119,7 +119,7 @@ static void arm_bell(struct ring *ring)
 {
     if (ring->bell_armed || !ring_make_room(ring, 1))
         return;
-    ring->group->ops->push_bell(ring->backend, ring->bell_fd);
+    ring->ops->push_bell(ring->backend, ring->bell_fd);
     backend_publish(ring->backend);
     ring->bell_armed = true;
 }
@@ -132,19 +132,21 @@ static int local_poll_fd(struct ring_group *group)
         return rc;
     if (ring->notify_fd >= 0)
         return ring->notify_fd;
-    int fd = fd_out_of_the_way(
-        eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK)); /* readable: what completed before is still to be seen */
+    int fd = fd_out_of_the_way(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (fd < 0)
         return -errno;
-    rc = group->ops->notify(ring->backend, fd);
+    rc = ring->ops->notify(ring->backend, fd);
     if (rc < 0) {
-        close(fd);
+        fd_close(fd);
         return rc;
     }
     ring->notify_fd = fd;
     arm_bell(ring);
     ring_stamp(ring);
-    (void)group->ops->submit(ring->backend);
+    (void)ring->ops->submit(ring->backend);
+    uint64_t one = 1;
+    if (ring_is_ready(ring)) /* what completed before is still to be seen */
+        (void)!write(fd, &one, sizeof(one));
     return fd;
 }
 
@@ -233,7 +235,7 @@ static int sleep_on_ring(struct ring *ring, int64_t timeout_ns, uint64_t wakes)
         atomic_store(&ring->asleep, true);
     if (atomic_load(&group->wake_count) == wakes && !atomic_load(&ring->has_done) &&
         !atomic_load(&ring->has_mail))
-        rc = group->ops->wait(ring->backend, &wait);
+        rc = ring->ops->wait(ring->backend, &wait);
     ring_present(ring);
     if (ring->local) {
         ring->brought = (int)backend_completions(ring->backend);
@@ -289,7 +291,7 @@ static int sleep_on_fds(struct sleep_plan *plan, int64_t timeout_ns, uint64_t wa
             timeout_ns = shorter(timeout_ns, RETRY_NS);
         ring_unlock(ring);
         ring_hand_over(ring);
-        fds[count++] = (struct pollfd){.fd = group->ops->fd(ring->backend), .events = POLLIN};
+        fds[count++] = (struct pollfd){.fd = ring->ops->watch(ring->backend), .events = POLLIN};
     }
     if (plan->count > POLL_RINGS_MAX) {
         (void)group_hand_over(group);
@@ -307,8 +309,10 @@ static int sleep_on_fds(struct sleep_plan *plan, int64_t timeout_ns, uint64_t wa
         struct timespec limit = {.tv_sec = timeout_ns / 1000000000, .tv_nsec = timeout_ns % 1000000000};
         rc = ppoll(fds, count, timeout_ns < 0 ? NULL : &limit, NULL);
     }
-    for (int i = 0; i < listed; i++)
+    for (int i = 0; i < listed; i++) {
+        plan->rings[i]->ops->unwatch(plan->rings[i]->backend);
         ring_present(plan->rings[i]);
+    }
     leave_fd_sleepers(group, fd_wakes);
     return rc == 0 ? -ETIME : 0;
 }

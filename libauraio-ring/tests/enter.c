@@ -22,6 +22,7 @@ static int fd;
 
 static void set_up(void)
 {
+    only_uring();
     fault_clear();
     fd = file_of_pattern(65536);
 }

@@ -276,9 +276,14 @@ static void fake_reap_more(struct backend *backend)
     (void)backend;
 }
 
-static int fake_fd(const struct backend *backend)
+static int fake_watch(struct backend *backend)
 {
     return backend->fd;
+}
+
+static void fake_unwatch(struct backend *backend)
+{
+    (void)backend;
 }
 
 static int fake_notify(struct backend *backend, int eventfd)
@@ -332,7 +337,8 @@ static const struct backend_ops fake_ops = {
     .submit = fake_submit,
     .wait = fake_wait,
     .reap_more = fake_reap_more,
-    .fd = fake_fd,
+    .watch = fake_watch,
+    .unwatch = fake_unwatch,
     .notify = fake_notify,
     .features = fake_features,
     .set_buffers = fake_set_buffers,

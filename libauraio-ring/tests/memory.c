@@ -29,7 +29,13 @@ struct use {
 
 static struct use use;
 
-TestSuite(memory, .init = fault_clear, .timeout = 110);
+static void set_up(void)
+{
+    only_uring();
+    fault_clear();
+}
+
+TestSuite(memory, .init = set_up, .timeout = 110);
 
 /* A refusal is for lack of memory or for what could not be registered for lack of it. */
 static void note_refusal(int error)

@@ -22,7 +22,13 @@ enum { BYTES = 8192 };
 static const enum ring_select both[] = {RING_SELECT_ADAPTIVE, RING_SELECT_THREAD_LOCAL};
 static unsigned char bytes[BYTES];
 
-TestSuite(setup, .init = fault_clear, .timeout = 60);
+static void set_up(void)
+{
+    only_uring();
+    fault_clear();
+}
+
+TestSuite(setup, .init = set_up, .timeout = 60);
 
 static int try_create(const struct ring_config *config, struct ring_group **ret_group)
 {

@@ -2,7 +2,10 @@
 /* Groups, operations and outcomes that the tests share: see support.h. */
 #include "support.h"
 
+#include <linux/io_uring.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "check.h"
 #include "fatal.h"
@@ -21,10 +24,29 @@ void outcome_record(struct auraio_request *request, ssize_t result, void *user_d
         outcome->rw_flags = -1;
 }
 
+static bool uring_wanted;
+
 struct ring_config config_small(enum ring_select select)
 {
-    return (struct ring_config){
-        .queue_depth = 64, .ring_count = 1, .limit = 64, .max_pending = 65536, .select = select};
+    const char *asked = getenv("AURAIO_BACKEND");
+    enum ring_backend other =
+        asked && strcmp(asked, "threads") == 0 ? RING_BACKEND_THREADS : RING_BACKEND_AUTO;
+    return (struct ring_config){.queue_depth = 64,
+                                .ring_count = 1,
+                                .limit = 64,
+                                .max_pending = 65536,
+                                .select = select,
+                                .backend = uring_wanted ? RING_BACKEND_URING : other};
+}
+
+void only_uring(void)
+{
+    struct io_uring_params params = {0};
+    const int ring = (int)syscall(SYS_io_uring_setup, 1, &params);
+    if (ring < 0)
+        skip_because("this is about io_uring, which is refused here");
+    close(ring);
+    uring_wanted = true;
 }
 
 struct topology machine(int cpu_count, int per_node)

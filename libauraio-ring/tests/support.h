@@ -18,8 +18,12 @@ struct outcome {
 /* Callback: user_data is a struct outcome. */
 void outcome_record(struct auraio_request *request, ssize_t result, void *user_data);
 
-/* Queue depth 64, limit 64, plenty pending, one ring. */
+/* Queue depth 64, limit 64, plenty pending, one ring; on threads when AURAIO_BACKEND=threads says so. */
 struct ring_config config_small(enum ring_select select);
+
+/* For tests of the io_uring backend, first of all: config_small() asks for it, and where it is refused the
+ * test is skipped. */
+void only_uring(void);
 
 /* A topology of CPUs 0 .. count - 1, nodes of @per_node of them. Ends the program when it cannot be had. */
 struct topology machine(int cpu_count, int per_node);

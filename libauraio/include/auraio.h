@@ -101,10 +101,12 @@ typedef enum auraio_ring_select {
 
 /** What moves the bytes. */
 typedef enum auraio_backend {
-    AURAIO_BACKEND_AUTO = 0,   /**< the best one this system allows; the environment variable
-                                  AURAIO_BACKEND=uring|threads forces one */
+    AURAIO_BACKEND_AUTO = 0,   /**< io_uring, or threads where any step of setting it up is refused; the
+                                  environment variable AURAIO_BACKEND=uring|threads forces one */
     AURAIO_BACKEND_URING = 1,  /**< io_uring, or fail with the kernel's errno */
-    AURAIO_BACKEND_THREADS = 2 /**< a bounded thread pool; not in this release: EOPNOTSUPP */
+    AURAIO_BACKEND_THREADS = 2 /**< a pool of threads that make plain system calls: at most queue_depth of
+                                  them for the engine, with all signals blocked, started as they are needed
+                                  and ended when they are idle, and one that polls */
 } auraio_backend_t;
 
 /** Severity of a log message. */
@@ -174,8 +176,8 @@ AURAIO_API void auraio_options_init_sized(auraio_options_t *options, size_t stru
 /**
  * Create an engine with default options.
  *
- * @return the engine, owned by the caller, or NULL: ENOMEM, EMFILE, or what the kernel said to io_uring_setup
- * (ENOSYS, EPERM).
+ * @return the engine, owned by the caller, or NULL: ENOMEM, EMFILE, EAGAIN (no thread, where io_uring is
+ * refused); where io_uring is forced, what the kernel said to it (ENOSYS, EPERM ...).
  */
 AURAIO_API AURAIO_MUST_USE auraio_engine_t *auraio_create(void);
 
@@ -185,8 +187,8 @@ AURAIO_API AURAIO_MUST_USE auraio_engine_t *auraio_create(void);
  * @param options  NULL: defaults. A smaller struct_size (a program built against an older header) is
  * accepted, the missing tail is default; a larger one is accepted when the tail unknown to this library is
  * zero.
- * @return the engine or NULL: EINVAL for a field out of its range (auraio_last_error() names it), EOPNOTSUPP
- * for a backend this release does not have, and the errors of auraio_create().
+ * @return the engine or NULL: EINVAL for a field out of its range (auraio_last_error() names it), and
+ * the errors of auraio_create().
  */
 AURAIO_API AURAIO_MUST_USE auraio_engine_t *auraio_create_with_options(const auraio_options_t *options);
 

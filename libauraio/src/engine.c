@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 void engine_log(const auraio_engine_t *engine, auraio_log_level_t level, const char *message)
 {
@@ -16,28 +15,6 @@ void engine_log(const auraio_engine_t *engine, auraio_log_level_t level, const c
 static void log_pool_misuse(void *context, const char *message)
 {
     engine_log(context, AURAIO_LOG_ERROR, message);
-}
-
-/* The backend that option and environment ask for. 0, or a positive errno that error_int() was told about. */
-static int choose_backend(auraio_options_t *options)
-{
-    const char *asked = getenv("AURAIO_BACKEND");
-    if (options->backend == AURAIO_BACKEND_AUTO && asked && *asked) {
-        if (!strcmp(asked, "uring"))
-            options->backend = AURAIO_BACKEND_URING;
-        else if (!strcmp(asked, "threads"))
-            options->backend = AURAIO_BACKEND_THREADS;
-        else {
-            (void)error_int(EINVAL, "the environment variable AURAIO_BACKEND is neither uring nor threads", 0,
-                            0);
-            return EINVAL;
-        }
-    }
-    if (options->backend == AURAIO_BACKEND_THREADS) {
-        (void)error_int(EOPNOTSUPP, "this release has no threads backend: use AUTO or URING", 0, 0);
-        return EOPNOTSUPP;
-    }
-    return 0;
 }
 
 static int create_control(auraio_engine_t *engine)
@@ -61,6 +38,7 @@ static int create_group(auraio_engine_t *engine, const struct topology *topology
         .limit = options->initial_in_flight,
         .max_pending = options->max_pending,
         .select = (enum ring_select)options->ring_select,
+        .backend = (enum ring_backend)options->backend,
         .sqpoll = options->enable_sqpoll,
         .sqpoll_idle_ms = options->sqpoll_idle_ms,
         .observe = meter_observe,
@@ -100,7 +78,7 @@ static void engine_free(auraio_engine_t *engine)
 auraio_engine_t *engine_create(const auraio_options_t *given, const struct topology *topology)
 {
     auraio_options_t options;
-    if (options_complete(given, &options) || choose_backend(&options))
+    if (options_complete(given, &options) || backend_choose(&options))
         return NULL;
     auraio_engine_t *engine = calloc(1, sizeof(*engine));
     if (!engine)
@@ -110,8 +88,7 @@ auraio_engine_t *engine_create(const auraio_options_t *given, const struct topol
     const char *reason = "no memory for the controllers";
     if (rc == 0) {
         rc = create_group(engine, topology);
-        reason = "io_uring is refused here: see kernel.io_uring_disabled, the seccomp profile of the "
-                 "container, RLIMIT_NOFILE and RLIMIT_MEMLOCK";
+        reason = backend_refusal(&engine->options);
     }
     if (rc == 0) {
         rc = create_pool(engine);
@@ -122,6 +99,7 @@ auraio_engine_t *engine_create(const auraio_options_t *given, const struct topol
         engine_free(engine);
         return error_null(-rc, reason, 0, 0);
     }
+    backend_log(engine);
     return engine;
 }
 

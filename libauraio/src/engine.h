@@ -86,6 +86,13 @@ static inline bool engine_is_open(const auraio_engine_t *engine)
 /* Complete @given into *ret_options. 0, or a positive errno that error_int() was told about. */
 int options_complete(const auraio_options_t *given, auraio_options_t *ret_options);
 
+/* The backend that option and environment ask for. 0, or a positive errno that error_int() was told about. */
+int backend_choose(auraio_options_t *options);
+/* Why there is no engine. */
+const char *backend_refusal(const auraio_options_t *options);
+/* Tell the log which backend runs, and why not the better one. */
+void backend_log(const auraio_engine_t *engine);
+
 /* A test's way in: create with a topology of its own. */
 auraio_engine_t *engine_create(const auraio_options_t *options, const struct topology *topology);
 
@@ -114,6 +121,7 @@ _Static_assert(sizeof(auraio_options_t) == AURAIO_OPTIONS_SIZE_0_1,
                "grow only by taking from reserved, or at the end");
 _Static_assert((int)AURAIO_OP_SYNC_FILE_RANGE == (int)RING_OP_SYNC_FILE_RANGE, "opcodes are passed through");
 _Static_assert((int)AURAIO_SELECT_THREAD_LOCAL == (int)RING_SELECT_THREAD_LOCAL, "modes are passed through");
+_Static_assert((int)AURAIO_BACKEND_THREADS == (int)RING_BACKEND_THREADS, "backends are passed through");
 _Static_assert((int)AURAIO_FEATURE_NUMA == (int)RING_FEATURE_NUMA, "features are passed through");
 
 #endif

@@ -7,6 +7,7 @@
 #include "meter.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -130,8 +131,20 @@ Test(memory, without_any_memory_from_some_point_on_nothing_is_lost)
     live_with_each_failure(FOR_EVER);
 }
 
+/* For what is about io_uring alone. */
+static void only_uring(void)
+{
+    check_is(setenv("AURAIO_BACKEND", "uring", 1), 0);
+    auraio_engine_t *engine = engine_new();
+    if (!engine)
+        skip_because("this is about io_uring, which is refused here");
+    auraio_destroy(engine);
+    messages = 0;
+}
+
 Test(memory, an_engine_that_cannot_be_had_says_why_in_words_and_to_the_log)
 {
+    only_uring();
     fault_arm(FAULT_QUEUE_INIT, 0, FOR_EVER, EPERM);
     check_refused(engine_new(), EPERM);
     check_is(messages, 1);
@@ -162,6 +175,7 @@ Test(memory, without_memory_for_figures_there_are_none_but_the_reads_are_done)
 
 Test(memory, what_the_kernel_refuses_to_register_is_explained)
 {
+    only_uring();
     auraio_engine_t *engine = engine_new();
     char bytes[512];
     const struct iovec buffer = {bytes, sizeof(bytes)};
@@ -188,6 +202,7 @@ Test(memory, a_poll_descriptor_that_cannot_be_had_is_an_error)
 
 Test(memory, rings_made_smaller_and_sqpoll_refused_are_explained)
 {
+    only_uring();
     auraio_backend_info_t info = {.struct_size = sizeof(info)};
     auraio_options_t options;
     auraio_options_init(&options);

@@ -185,7 +185,7 @@ Test(buffer, stats_refuse_null)
 
 static void count_message(auraio_log_level_t level, const char *message, void *user_data)
 {
-    if (level <= AURAIO_LOG_WARNING && message[0] != '\0')
+    if (level <= AURAIO_LOG_ERROR && message[0] != '\0')
         atomic_fetch_add((atomic_int *)user_data, 1);
 }
 

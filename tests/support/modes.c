@@ -60,3 +60,11 @@ auraio_engine_t *engine_with(const auraio_options_t *options)
     }
     return engine;
 }
+
+auraio_backend_t backend_of(const auraio_engine_t *engine)
+{
+    auraio_backend_info_t info = {.struct_size = sizeof(info)};
+    if (auraio_get_backend_info(engine, &info) < 0)
+        fatal("auraio_get_backend_info");
+    return info.backend;
+}

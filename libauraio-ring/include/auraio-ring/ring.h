@@ -98,6 +98,12 @@ enum ring_select {
     RING_SELECT_THREAD_LOCAL
 };
 
+enum ring_backend { /* values of auraio_backend_t */
+                    RING_BACKEND_AUTO,
+                    RING_BACKEND_URING,
+                    RING_BACKEND_THREADS
+};
+
 enum ring_sample_kind { RING_SAMPLE_READ, RING_SAMPLE_WRITE, RING_SAMPLE_OTHER };
 
 struct ring_sample {
@@ -170,6 +176,7 @@ struct ring_config {
     int limit;      /* operations of storage in the kernel, per ring; with control: where that begins */
     int max_pending;
     enum ring_select select;
+    enum ring_backend backend;
     bool sqpoll;
     int sqpoll_idle_ms;
     ring_observer_t observe; /* may be NULL */
@@ -195,6 +202,8 @@ struct ring_group_info {
     int refused_errno;     /* of the last ring that could not be created as asked; 0: none */
     size_t pinned_bytes;   /* of struct ring_memory, registered, once for each ring */
     int pin_refused_errno; /* why no more of it is; 0: the kernel did not refuse */
+    enum ring_backend backend;
+    int fallback_errno; /* why threads do what io_uring was to do; 0: they do not */
 };
 
 enum { /* values of AURAIO_FEATURE_* */
@@ -206,8 +215,8 @@ enum { /* values of AURAIO_FEATURE_* */
        RING_FEATURE_NUMA = 1u << 5
 };
 
-/* The topology is copied. Creates no ring, but checks that the kernel would let it: -ENOSYS, -EPERM, -EMFILE,
- * -ENOMEM. */
+/* The topology is copied. Creates no ring, but checks that the kernel would let it: with RING_BACKEND_URING
+ * -ENOSYS, -EPERM ...; with AUTO those lead to threads, whose errors are -EMFILE, -ENOMEM, -EAGAIN. */
 int ring_group_create(const struct ring_config *config, const struct topology *topology,
                       struct ring_group **ret_group);
 
