@@ -88,6 +88,46 @@ test_suite() {
         step_tests "with asserts" build-debug
 }
 
+# What runs on rings; the other suites have nothing to do with the backend.
+ring_suites=(--suite api --suite contract --suite options --suite ring --suite facade --suite examples
+    --suite cpp)
+
+# step_refused ERRNO DIR SUITE...: tests where a seccomp filter refuses io_uring with that error
+step_refused() {
+    step_tests "io_uring refused with $1" "$2" --wrapper "$PWD/$2/tests/support/refuse-uring $1" "${@:3}"
+}
+
+test_threads() {
+    AURAIO_BACKEND=threads step_tests "on threads" build-debug "${ring_suites[@]}" || true
+    step_refused EPERM build-asan --suite api --suite contract
+}
+
+test_refused() {
+    local error
+    step "build with asserts" compile build-debug gcc "${with_asserts[@]}" -Dwerror=true || return
+    for error in EPERM ENOSYS ENOMEM; do
+        step_refused "$error" build-debug "${ring_suites[@]}" --suite race || true
+    done
+    test_sysctl
+}
+
+# Changes the machine for as long as the tests run, whatever ends them.
+test_sysctl() {
+    local file=/proc/sys/kernel/io_uring_disabled before status=0
+    if [[ ! -w $file ]]; then
+        echo "skipped  sysctl kernel.io_uring_disabled: needs root and Linux 6.6"
+        return
+    fi
+    before=$(<"$file")
+    # shellcheck disable=SC2064 # the value of now
+    trap "echo $before >$file; finish \$?" EXIT
+    echo 2 >"$file"
+    step_tests "kernel.io_uring_disabled=2" build-debug "${ring_suites[@]}" || status=1
+    echo "$before" >"$file"
+    trap 'finish $?' EXIT
+    return "$status"
+}
+
 test_asan() {
     export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1
     # clang, because gcc's null check of a thread-local variable's address cries wolf: it looks at the flags of
@@ -109,7 +149,8 @@ test_tsan() {
     step "set-up with TSan" configure build-tsan clang "${with_asserts[@]}" \
         -Db_sanitize=thread -Db_lundef=false || return
     mapfile -t programs < <(race_programs build-tsan)
-    step_tests "TSan" build-tsan "${programs[@]}"
+    step_tests "TSan" build-tsan "${programs[@]}" || true
+    AURAIO_BACKEND=threads step_tests "TSan, on threads" build-tsan "${programs[@]}"
 }
 
 test_valgrind() {
@@ -122,7 +163,8 @@ test_valgrind() {
 }
 
 test_everything() {
-    summarise test_build_gcc test_build_clang test_suite test_asan test_tsan test_valgrind test_consumers test_abi
+    summarise test_build_gcc test_build_clang test_suite test_asan test_threads test_tsan test_valgrind \
+        test_consumers test_abi
 }
 
 # component | its sources
