@@ -22,6 +22,7 @@ struct backend_config {
     int poller_cpu;                            /* of the SQPOLL thread; -1: any */
     const struct placement_mask *workers_cpus; /* NULL: any */
     struct backend_shared *shared;             /* of its group, where backend_ops has share() */
+    void *context;                             /* of struct ring_system; NULL without */
 };
 
 /* Keys of completions that are no operation: below 1 << SLOT_INDEX_BITS, which no handle is. */

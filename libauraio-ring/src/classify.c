@@ -17,10 +17,10 @@ static enum slot_class class_of_stat(const struct stat *st)
     return S_ISREG(st->st_mode) || S_ISBLK(st->st_mode) || S_ISDIR(st->st_mode) ? SLOT_STORAGE : SLOT_STREAM;
 }
 
-enum slot_class class_of_fd(int fd, bool *ret_known)
+enum slot_class class_of_fd(const struct ring_group *group, int fd, bool *ret_known)
 {
     struct stat st;
-    *ret_known = fstat(fd, &st) == 0;
+    *ret_known = group_stat(group, fd, &st) == 0;
     return *ret_known ? class_of_stat(&st) : SLOT_STORAGE;
 }
 
@@ -63,7 +63,7 @@ static struct class_entry look_at_fd(struct ring *ring, int fd, bool *ret_known)
 {
     struct stat st;
     struct class_entry entry = {.fd = fd, .kind = FD_STORAGE, .lane = LANE_STORAGE};
-    *ret_known = fstat(fd, &st) == 0;
+    *ret_known = group_stat(ring->group, fd, &st) == 0;
     if (*ret_known) {
         entry.lane = lane_of_stat(ring, &st);
         entry.in = &ring->lanes[entry.lane];

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "clock.h"
 
+#include <auraio-ring/ring.h>
+
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -59,6 +61,8 @@ int64_t ring_clock_read(struct ring_clock *clock)
 {
     uint64_t ticks;
     int64_t now_ns;
+    if (clock->system)
+        return clock->system->now_ns(clock->system->context);
     pthread_once(&counter_once, look_at_counter);
     if (!counter_usable)
         return system_ns();
@@ -80,8 +84,7 @@ int64_t ring_clock_read(struct ring_clock *clock)
 
 int64_t ring_clock_read(struct ring_clock *clock)
 {
-    (void)clock;
-    return system_ns();
+    return clock->system ? clock->system->now_ns(clock->system->context) : system_ns();
 }
 
 #endif

@@ -15,11 +15,14 @@
 #include <x86intrin.h>
 #endif
 
+struct ring_system;
+
 struct ring_clock {
     uint64_t base_ticks;
     uint64_t valid_ticks; /* from base_ticks; 0: not calibrated, or no usable counter */
     uint64_t scale;       /* nanoseconds per tick << CLOCK_SCALE_BITS */
     int64_t base_ns;
+    const struct ring_system *system; /* whose clock is read instead; then it is never calibrated */
 };
 
 enum { CLOCK_SCALE_BITS = 24 };

@@ -177,7 +177,7 @@ static int64_t judge_nowait(const struct ring_slot *slot, int64_t result)
 {
     bool known,
         asked = is_transfer(slot) && slot->op.rw_flags & RWF_NOWAIT && !(slot->op.flags & RING_OP_STRICT);
-    if (result != -EOPNOTSUPP || !asked || class_of_fd(slot->op.fd, &known) != SLOT_STREAM)
+    if (result != -EOPNOTSUPP || !asked || class_of_fd(slot->ring->group, slot->op.fd, &known) != SLOT_STREAM)
         return result;
     struct pollfd ready = {.fd = slot->op.fd, .events = is_read(slot) ? POLLIN : POLLOUT};
     return poll(&ready, 1, 0) == 0 ? -EAGAIN : result;
@@ -238,7 +238,7 @@ static enum verdict judge_error(struct ring *ring, struct ring_slot *slot, int64
 static bool at_end_of_file(const struct ring_slot *slot)
 {
     struct stat st;
-    return is_read(slot) && fstat(slot->op.fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
+    return is_read(slot) && group_stat(slot->ring->group, slot->op.fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
            slot->op.offset + (int64_t)slot->done >= st.st_size;
 }
 

@@ -91,9 +91,9 @@ void ring_note_presence(struct ring *ring)
 {
     struct ring_group *group = ring->group;
     if (atomic_load_explicit(&ring->local, memory_order_relaxed))
-        ring->present_ns = system_now_ns();
+        ring->present_ns = group_now_ns(group);
     else if (atomic_load_explicit(&group->driver, memory_order_relaxed) == ring_thread()->id)
-        atomic_store_explicit(&group->present_ns, system_now_ns(), memory_order_relaxed);
+        atomic_store_explicit(&group->present_ns, group_now_ns(group), memory_order_relaxed);
 }
 
 /*

@@ -88,6 +88,7 @@ static int probe_backend(struct ring_group *group)
         .sqpoll_idle_ms = group->config.sqpoll_idle_ms,
         .workers = 1,
         .poller_cpu = -1,
+        .context = group->config.system ? group->config.system->context : NULL,
     };
     struct backend *backend;
     int rc = group_share(group, group->ops, &smallest.shared);
@@ -105,6 +106,10 @@ static int probe_backend(struct ring_group *group)
 /* io_uring, or threads where it is refused for whatever reason. */
 static int choose_backend(struct ring_group *group)
 {
+    if (group->config.system) {
+        group->ops = group->config.system->backend;
+        return probe_backend(group);
+    }
     group->ops = group->config.backend == RING_BACKEND_THREADS ? &backend_threads : &backend_uring;
     int rc = probe_backend(group);
     if (rc == 0 || group->config.backend != RING_BACKEND_AUTO)
@@ -219,7 +224,7 @@ static void stop_endless(struct ring *ring, bool meta)
                 continue;
             bool known, endless = slot->slot_class == SLOT_META
                                       ? meta
-                                      : class_of_fd(slot->op.fd, &known) == SLOT_STREAM;
+                                      : class_of_fd(ring->group, slot->op.fd, &known) == SLOT_STREAM;
             if (endless)
                 ring_stop_slot(ring, slot, SLOT_SHUT_DOWN);
         }
@@ -286,8 +291,8 @@ void ring_group_settle(struct ring_group *group)
     for (int looks = 0; ring_group_pending(group) > 0; looks++) {
         bool meta = looks >= PATIENT_LOOKS;
         (void)group_each_ring(group, stop_endless_here, &meta);
-        int64_t until_ns = system_now_ns() + LOOK_AGAIN_NS, left_ns;
-        while (ring_group_pending(group) > 0 && (left_ns = until_ns - system_now_ns()) > 0)
+        int64_t until_ns = group_now_ns(group) + LOOK_AGAIN_NS, left_ns;
+        while (ring_group_pending(group) > 0 && (left_ns = until_ns - group_now_ns(group)) > 0)
             (void)ring_group_wait(group, left_ns, NULL);
     }
 }
@@ -306,6 +311,11 @@ void ring_group_destroy(struct ring_group *group)
 }
 
 /* ------------------------------------------------------------------ status */
+
+int64_t ring_group_now_ns(const struct ring_group *group)
+{
+    return group_now_ns(group);
+}
 
 int ring_group_count(const struct ring_group *group)
 {
@@ -339,7 +349,9 @@ void ring_group_info(struct ring_group *group, struct ring_group_info *ret)
         .pinned_bytes = atomic_load(&group->pinned_bytes),
         .pin_refused_errno = atomic_load(&group->pin_refused_errno),
         .fallback_errno = atomic_load(&group->fallback_errno),
-        .backend = group->ops == &backend_threads ? RING_BACKEND_THREADS : RING_BACKEND_URING,
+        .backend = group->config.system             ? RING_BACKEND_SIM
+                   : group->ops == &backend_threads ? RING_BACKEND_THREADS
+                                                    : RING_BACKEND_URING,
     };
     for (int i = 0; i < atomic_load(&group->rings_used); i++)
         ret->rings_created += group_ring(group, i) != NULL;

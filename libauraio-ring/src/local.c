@@ -54,7 +54,7 @@ static void leave_kernel(struct ring *ring)
         for (int place = 0; place < SLAB_SLOTS; place++) {
             bool known;
             if (slot_state(&slots[place]) == SLOT_KERNEL &&
-                class_of_fd(slots[place].op.fd, &known) != SLOT_STORAGE && ring_make_room(ring, 1))
+                class_of_fd(ring->group, slots[place].op.fd, &known) != SLOT_STORAGE && ring_make_room(ring, 1))
                 ops->push_cancel(ring->backend, slots[place].handle);
         }
     }

@@ -92,7 +92,7 @@ static bool is_used_without_end(const struct ring *ring)
             bool known;
             if (slot_state(slot) == SLOT_KERNEL && slot->op.opcode <= RING_OP_WRITE &&
                 is_pinned(&ring->pins, (uintptr_t)slot->op.u.addr) &&
-                class_of_fd(slot->op.fd, &known) == SLOT_STREAM)
+                class_of_fd(ring->group, slot->op.fd, &known) == SLOT_STREAM)
                 return true;
         }
     }

@@ -28,6 +28,7 @@
 #include "runqueue.h"
 
 #include <pthread.h>
+#include <sys/stat.h>
 #include <time.h>
 
 enum {
@@ -306,11 +307,21 @@ static inline int64_t ring_now_ns(struct ring *ring)
 }
 
 /* The same without a ring. */
-static inline int64_t system_now_ns(void)
+static inline int64_t group_now_ns(const struct ring_group *group)
 {
+    const struct ring_system *system = group->config.system;
+    if (system)
+        return system->now_ns(system->context);
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* fstat(). */
+static inline int group_stat(const struct ring_group *group, int fd, struct stat *ret)
+{
+    const struct ring_system *system = group->config.system;
+    return system ? system->stat(system->context, fd, ret) : fstat(fd, ret);
 }
 
 /* An object without a backend. */
@@ -462,7 +473,7 @@ int64_t slot_stopped_result(const struct ring_slot *slot);
 
 /* ----------------------------------------------------------------- classify.c */
 
-enum slot_class class_of_fd(int fd, bool *ret_known);
+enum slot_class class_of_fd(const struct ring_group *group, int fd, bool *ret_known);
 void ring_classify(struct ring *ring, struct ring_slot *slot);
 /* Look at everything in the kernel whose class is a guess. */
 void ring_verify_classes(struct ring *ring);

@@ -19,6 +19,7 @@ int ring_new(struct ring_group *group, int index, int node, struct ring **ret_ri
     ring_numa_place(ring, bytes, node);
     *ring = (struct ring){.group = group, .index = index, .node = node, .lanes_used = LANE_STORAGE + 1};
     static const _Atomic int never;
+    ring->clock.system = group->config.system;
     ring->watched = group->config.control ? group->config.control->watched : &never;
     for (int i = LANE_STORAGE; i < LANES; i++)
         ring->lanes[i].limit = group->config.control ? 1 : group->config.limit;
@@ -86,6 +87,7 @@ static int open_with(struct ring *ring, const struct backend_ops *ops, bool loca
         .sqpoll = config->sqpoll,
         .sqpoll_idle_ms = config->sqpoll_idle_ms,
         .workers = config->queue_depth < 64 ? config->queue_depth : 64,
+        .context = config->system ? config->system->context : NULL,
     };
     struct placement_mask cpus;
     place_threads(ring, local, &wanted, &cpus);

@@ -164,6 +164,16 @@ int ring_group_poll_fd(struct ring_group *group)
 
 /* -------------------------------------------------------------------- sleep */
 
+/* ppoll(); a negative timeout never ends. */
+static int poll_fds(const struct ring_group *group, struct pollfd *fds, unsigned count, int64_t timeout_ns)
+{
+    const struct ring_system *system = group->config.system;
+    if (system)
+        return system->poll(system->context, fds, count, timeout_ns);
+    struct timespec limit = {.tv_sec = timeout_ns / 1000000000, .tv_nsec = timeout_ns % 1000000000};
+    return ppoll(fds, count, timeout_ns < 0 ? NULL : &limit, NULL);
+}
+
 struct sleep_plan {
     struct ring_group *group;
     struct ring *rings[POLL_RINGS_MAX];
@@ -242,8 +252,7 @@ static int sleep_on_ring(struct ring *ring, int64_t timeout_ns, uint64_t wakes)
         atomic_store_explicit(&ring->asleep, false, memory_order_relaxed);
     }
     if (rc == -EAGAIN || rc == -EBUSY) { /* the kernel is short of memory, or its completions of room */
-        struct timespec pause = {.tv_nsec = RETRY_NS};
-        nanosleep(&pause, NULL);
+        (void)poll_fds(group, NULL, 0, RETRY_NS);
         rc = 0;
     }
     return rc == -ETIME ? rc : 0;
@@ -281,7 +290,7 @@ static int sleep_on_fds(struct sleep_plan *plan, int64_t timeout_ns, uint64_t wa
     struct ring_group *group = plan->group;
     struct pollfd
         fds[POLL_RINGS_MAX + 2]; /* rings, the epoll descriptor over all of them, the wake descriptor */
-    nfds_t count = 0;
+    unsigned count = 0;
     int listed = plan->count < POLL_RINGS_MAX ? plan->count : POLL_RINGS_MAX;
     for (int i = 0; i < listed; i++) {
         struct ring *ring = plan->rings[i];
@@ -305,10 +314,8 @@ static int sleep_on_fds(struct sleep_plan *plan, int64_t timeout_ns, uint64_t wa
         timeout_ns = shorter(timeout_ns, NO_WAKE_FD_NS);
     fds[count++] = (struct pollfd){.fd = group->wake_fd, .events = POLLIN};
     int rc = 1;
-    if (atomic_load(&group->wake_count) == wakes) {
-        struct timespec limit = {.tv_sec = timeout_ns / 1000000000, .tv_nsec = timeout_ns % 1000000000};
-        rc = ppoll(fds, count, timeout_ns < 0 ? NULL : &limit, NULL);
-    }
+    if (atomic_load(&group->wake_count) == wakes)
+        rc = poll_fds(group, fds, count, timeout_ns);
     for (int i = 0; i < listed; i++) {
         plan->rings[i]->ops->unwatch(plan->rings[i]->backend);
         ring_present(plan->rings[i]);
@@ -370,14 +377,14 @@ int ring_group_wait(struct ring_group *group, int64_t timeout_ns, const uint64_t
         return ring_group_poll(group);
     struct ring_thread *thread = group_enter_driving(group);
     int ran = thread->frames ? group_serve_frames(group) : 0;
-    int64_t until_ns = timeout_ns > 0 ? system_now_ns() + timeout_ns : 0, left_ns = timeout_ns;
+    int64_t until_ns = timeout_ns > 0 ? group_now_ns(group) + timeout_ns : 0, left_ns = timeout_ns;
     for (int rc = 0; ran == 0;) {
         struct ring *only = group_only_ring(group, thread);
         ran = only ? ring_reap(only) : group_reap(group);
         if (ran > 0 || rc < 0 || was_asked(group, idle_since))
             break;
         if (timeout_ns > 0)
-            left_ns = until_ns - system_now_ns();
+            left_ns = until_ns - group_now_ns(group);
         rc = timeout_ns > 0 && left_ns <= 0 ? -ETIME : group_sleep(group, only, left_ns, idle_since);
     }
     if (thread->elsewhere)

@@ -79,8 +79,11 @@ void backend_log(const auraio_engine_t *engine)
     char reason[sizeof(((auraio_backend_info_t *)NULL)->reason)] = "", message[512];
     ring_group_info(engine->group, &group);
     explain(engine, &group, reason, sizeof(reason));
-    size_t used = (size_t)snprintf(message, sizeof(message), "runs on %s, features:",
-                                   group.backend == RING_BACKEND_THREADS ? "threads" : "io_uring");
+    static const char *const backends[] = {[RING_BACKEND_URING] = "io_uring",
+                                           [RING_BACKEND_THREADS] = "threads",
+                                           [RING_BACKEND_SIM] = "a simulated world"};
+    size_t used =
+        (size_t)snprintf(message, sizeof(message), "runs on %s, features:", backends[group.backend]);
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         if (group.kernel_features & 1u << i)
             used += (size_t)snprintf(message + used, sizeof(message) - used, " %s", names[i]);

@@ -45,6 +45,7 @@ static int create_group(auraio_engine_t *engine, const struct topology *topology
         .observe_context = engine,
         .control = engine->control ? control_of_rings(engine->control) : NULL,
         .memory = memory_of_rings(engine),
+        .system = engine->system,
     };
     int rc = ring_group_create(&config, topology, &engine->group);
     if (rc == 0)
@@ -77,13 +78,20 @@ static void engine_free(auraio_engine_t *engine)
 
 auraio_engine_t *engine_create(const auraio_options_t *given, const struct topology *topology)
 {
+    return engine_create_in(NULL, given, topology);
+}
+
+auraio_engine_t *engine_create_in(const struct ring_system *system, const auraio_options_t *given,
+                                  const struct topology *topology)
+{
     auraio_options_t options;
-    if (options_complete(given, &options) || backend_choose(&options))
+    if (options_complete(given, &options) || (!system && backend_choose(&options)))
         return NULL;
     auraio_engine_t *engine = calloc(1, sizeof(*engine));
     if (!engine)
         return error_null(ENOMEM, "no memory for an engine", 0, 0);
     engine->options = options;
+    engine->system = system;
     int rc = create_control(engine);
     const char *reason = "no memory for the controllers";
     if (rc == 0) {

@@ -11,7 +11,6 @@
 #include <auraio-ring/ring.h>
 
 #include <stdatomic.h>
-#include <time.h>
 
 enum { ENGINE_RINGS_MAX = 1024, ENGINE_TARGET_MAX_MS = 1000 * 1000 * 1000 };
 
@@ -22,6 +21,7 @@ struct auraio_engine {
     struct ring_group *group;
     uint64_t identity;       /* of the process that created the engine */
     struct control *control; /* NULL: the limit is fixed */
+    const struct ring_system *system; /* simulated; NULL: this machine */
     pool_t *pool;
     _Atomic int arenas;                               /* of the pool */
     struct ring_memory memory;                        /* they, as the rings see them */
@@ -61,14 +61,6 @@ static inline int engine_check(const auraio_engine_t *engine)
     return error ? error_int(error, reason, 0, 0) : 0;
 }
 
-/* CLOCK_MONOTONIC. */
-static inline int64_t engine_now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 /* A latency target in milliseconds, at most ENGINE_TARGET_MAX_MS; what is too small to count is 1 ns, not
  * none. */
 static inline int64_t engine_target_ns(double target_ms)
@@ -95,6 +87,10 @@ void backend_log(const auraio_engine_t *engine);
 
 /* A test's way in: create with a topology of its own. */
 auraio_engine_t *engine_create(const auraio_options_t *options, const struct topology *topology);
+
+/* The same in another system: see struct ring_system. */
+auraio_engine_t *engine_create_in(const struct ring_system *system, const auraio_options_t *options,
+                                  const struct topology *topology);
 
 void engine_log(const auraio_engine_t *engine, auraio_log_level_t level, const char *message);
 

@@ -37,7 +37,7 @@ void auraio_get_stats(const auraio_engine_t *engine, auraio_stats_t *stats)
         return;
     auraio_stats_t sum = {.adaptive_spills = ring_group_spills(engine->group)};
     struct meter_reading reading = {0};
-    int64_t now = engine_now_ns();
+    int64_t now = ring_group_now_ns(engine->group);
     for (int ring = 0; ring < ring_group_count(engine->group); ring++) {
         struct meter *meter = meter_of(engine, ring);
         struct ring_status status;
@@ -77,7 +77,7 @@ int auraio_get_ring_stats(const auraio_engine_t *engine, int ring, auraio_ring_s
     struct meter *meter = meter_of(engine, ring);
     ring_group_status(engine->group, ring, &status);
     if (meter)
-        meter_add_recent(meter, engine_now_ns(), &reading);
+        meter_add_recent(meter, ring_group_now_ns(engine->group), &reading);
     stats->ops_completed = status.ops_completed;
     stats->bytes_transferred = status.bytes_transferred;
     stats->pending_count = status.pending;

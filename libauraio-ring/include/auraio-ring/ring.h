@@ -20,6 +20,8 @@
 #include <sys/uio.h>
 
 struct auraio_request;
+struct backend_ops;
+struct pollfd;
 struct stat;
 struct statx;
 struct ring_group;
@@ -101,7 +103,8 @@ enum ring_select {
 enum ring_backend { /* values of auraio_backend_t */
                     RING_BACKEND_AUTO,
                     RING_BACKEND_URING,
-                    RING_BACKEND_THREADS
+                    RING_BACKEND_THREADS,
+                    RING_BACKEND_SIM
 };
 
 enum ring_sample_kind { RING_SAMPLE_READ, RING_SAMPLE_WRITE, RING_SAMPLE_OTHER };
@@ -170,6 +173,19 @@ struct ring_memory {
     void (*pin)(void *context, const void *start);
 };
 
+/*
+ * What a group takes from the system it runs on, for systems that are not this machine's: a simulated world
+ * has its own clock, its own files, and its own way to sleep.
+ */
+struct ring_system {
+    void *context;
+    const struct backend_ops *backend;
+    int64_t (*now_ns)(void *context);
+    int (*stat)(void *context, int fd, struct stat *ret); /* as fstat() */
+    /* As ppoll(); negative timeout_ns: for ever. */
+    int (*poll)(void *context, struct pollfd *fds, unsigned count, int64_t timeout_ns);
+};
+
 struct ring_config {
     int queue_depth;
     int ring_count; /* 0: topology_parallelism() */
@@ -183,6 +199,7 @@ struct ring_config {
     void *observe_context;
     const struct ring_control *control; /* NULL: the limit is fixed. Outlives the group */
     const struct ring_memory *memory;   /* NULL: nothing is registered unasked. Outlives the group */
+    const struct ring_system *system;   /* NULL: this machine's. Outlives the group */
 };
 
 struct ring_status {
@@ -284,6 +301,9 @@ int ring_group_wait(struct ring_group *group, int64_t timeout_ns, const uint64_t
 
 /* Make every thread that is blocked in ring_group_wait() look again. */
 void ring_group_wake(struct ring_group *group);
+
+/* The time that the group lives in: CLOCK_MONOTONIC. */
+int64_t ring_group_now_ns(const struct ring_group *group);
 
 /* Operations accepted and not completed, but for those whose callback the calling thread is running. */
 int64_t ring_group_pending(const struct ring_group *group);
