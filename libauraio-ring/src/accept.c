@@ -31,11 +31,9 @@ int64_t ring_group_pending(const struct ring_group *group)
     return pending - group_own_running(group);
 }
 
-/* Every ring of the group: local ones of other threads too. */
+/* Every ring of the group: local ones of other threads too, and those that are not in the bitmap yet. */
 static int64_t pending_everywhere(const struct ring_group *group)
 {
-    if (!is_thread_local(group))
-        return ring_group_pending(group);
     int64_t pending = 0;
     for (int i = 0; i < atomic_load(&group->rings_used); i++) {
         struct ring *ring = group_ring(group, i);
@@ -59,27 +57,50 @@ void group_share_pending(struct ring_group *group, int rings)
     set_crowded(group, atomic_load_explicit(&group->crowded, memory_order_relaxed));
 }
 
+/* Whoever is accepting has done so when this returns, and whoever comes later looks whether he may. */
+void group_end_accepting(struct ring_group *group)
+{
+    atomic_store_explicit(&group->quick_pending, 0, memory_order_relaxed);
+    set_crowded(group, true);
+    for (int i = 0; i < atomic_load(&group->rings_used); i++) {
+        struct ring *ring = group_ring(group, i);
+        if (!ring)
+            continue;
+        ring_lock(ring);
+        ring_unlock(ring);
+    }
+}
+
 /*
  * A ring accepts up to half of its even share without looking at the others, unless one of them has gone past
  * its own; that one marks the group as crowded, and then everybody counts. The mark goes when half of the
  * room is free: with one ring at that half and every other within its quick share, the sum is still below the
- * maximum.
+ * maximum. Who counts does so alone, until what was counted for is pending (*ret_counting: end_counting()).
  */
-bool group_has_room(struct ring_group *group, const struct ring *ring, int count)
+static bool group_has_room(struct ring_group *group, const struct ring *ring, int count, bool *ret_counting)
 {
     int max = group->config.max_pending;
+    *ret_counting = false;
     if (ring_pending(ring) + count <= atomic_load_explicit(&group->accept_below, memory_order_relaxed))
         return true;
+    pthread_mutex_lock(&group->room_lock);
     int64_t pending = pending_everywhere(group);
-    if (!ring->local && !ring->active)
-        pending += ring_pending(ring); /* not in the bitmap yet */
-    if (pending + count > max)
+    *ret_counting = pending + count <= max;
+    if (!*ret_counting) {
+        pthread_mutex_unlock(&group->room_lock);
         return false;
+    }
     if (ring_pending(ring) + count > atomic_load_explicit(&group->quick_pending, memory_order_relaxed))
         set_crowded(group, true);
     else if (pending < max / 2)
         set_crowded(group, false);
     return true;
+}
+
+static void end_counting(struct ring_group *group, bool counting)
+{
+    if (__builtin_expect(counting, 0))
+        pthread_mutex_unlock(&group->room_lock);
 }
 
 /* ------------------------------------------------------------------- fill */
@@ -147,20 +168,20 @@ static int fill_chain(struct ring *ring, const struct ring_op *ops, int count, s
 
 /* ------------------------------------------------------------------ accept */
 
-static int refuse_early(const struct ring *ring, int count)
+/* 0: end_counting() after it was made pending, or was not. */
+static int refuse_early(const struct ring *ring, int count, bool *ret_counting)
 {
+    *ret_counting = false;
     if (atomic_load_explicit(&ring->group->shut_down, memory_order_relaxed))
         return -ESHUTDOWN;
-    return group_has_room(ring->group, ring, count) ? 0 : -EAGAIN;
+    return group_has_room(ring->group, ring, count, ret_counting) ? 0 : -EAGAIN;
 }
 
-/* Accept one operation, with the ring's lock. 0 or -errno. */
-static int accept_one(struct ring *ring, const struct ring_op *op, ring_handle_t *ret_handle)
+/* Take over one operation, with the ring's lock, and count it as pending. 0 or -errno. */
+static int take_over_one(struct ring *ring, const struct ring_op *op, struct ring_slot **ret_slot)
 {
     struct ring_slot *slot;
-    int rc = refuse_early(ring, 1);
-    if (rc == 0)
-        rc = ring_take_slots(ring, 1, &slot);
+    int rc = ring_take_slots(ring, 1, &slot);
     if (rc < 0)
         return rc;
     rc = fill(ring, slot, op);
@@ -169,6 +190,32 @@ static int accept_one(struct ring *ring, const struct ring_op *op, ring_handle_t
         return rc;
     }
     ring_add_pending(ring, 1);
+    *ret_slot = slot;
+    return 0;
+}
+
+/* The same for a chain, into the array @slots. */
+static int take_over_chain(struct ring *ring, const struct ring_op *ops, int count, struct ring_slot **slots)
+{
+    int rc = ring_take_slots(ring, count, slots);
+    if (rc == 0)
+        rc = fill_chain(ring, ops, count, slots);
+    if (rc == 0)
+        ring_add_pending(ring, count);
+    return rc;
+}
+
+/* Accept one operation, with the ring's lock. 0 or -errno. */
+static int accept_one(struct ring *ring, const struct ring_op *op, ring_handle_t *ret_handle)
+{
+    struct ring_slot *slot = NULL;
+    bool counting;
+    int rc = refuse_early(ring, 1, &counting);
+    if (rc == 0)
+        rc = take_over_one(ring, op, &slot);
+    end_counting(ring->group, counting);
+    if (rc < 0)
+        return rc;
     *ret_handle = slot->handle;
     ring_admit(ring, slot, 1);
     if (ring->deadline_count > 0)
@@ -179,15 +226,13 @@ static int accept_one(struct ring *ring, const struct ring_op *op, ring_handle_t
 /* Accept one chain, with the ring's lock. 0 or -errno. */
 static int accept_chain(struct ring *ring, const struct ring_op *ops, int count, ring_handle_t *handles)
 {
-    int rc = refuse_early(ring, count);
-    if (rc < 0)
-        return rc;
     struct ring_slot **slots = malloc((size_t)count * sizeof(struct ring_slot *));
-    rc = slots ? ring_take_slots(ring, count, slots) : -ENOMEM;
+    bool counting = false;
+    int rc = slots ? refuse_early(ring, count, &counting) : -ENOMEM;
     if (rc == 0)
-        rc = fill_chain(ring, ops, count, slots);
+        rc = take_over_chain(ring, ops, count, slots);
+    end_counting(ring->group, counting);
     if (rc == 0) {
-        ring_add_pending(ring, count);
         for (int i = 0; i < count; i++)
             handles[i] = slots[i]->handle;
         ring_admit(ring, slots[0], count);

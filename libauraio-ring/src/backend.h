@@ -9,6 +9,8 @@
 #include "placement.h"
 #include "slot.h"
 
+#include <errno.h>
+
 struct backend;        /* each implementation's own; begins with a struct backend_queue */
 struct backend_shared; /* what the backends of a group share, if anything */
 
@@ -138,6 +140,12 @@ struct backend_ops {
 
 extern const struct backend_ops backend_uring;
 extern const struct backend_ops backend_threads;
+
+/* Whether a refused submission may succeed later: the kernel is short of memory or of room. */
+static inline bool backend_is_short(int rc)
+{
+    return rc == -EAGAIN || rc == -EBUSY || rc == -ENOMEM || rc == -EINTR;
+}
 
 static inline struct backend_queue *backend_queue(const struct backend *backend)
 {

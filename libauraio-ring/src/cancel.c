@@ -82,10 +82,12 @@ int ring_group_cancel(struct ring_group *group, ring_handle_t handle)
     }
     ring_lock(ring);
     int rc = ring_cancel(ring, handle);
-    ring_settle(ring);
-    ring_stamp(ring);
+    if (rc == 0) {
+        ring_settle(ring);
+        ring_stamp(ring);
+    }
     ring_unlock(ring);
     if (rc == 0)
-        (void)ring->ops->submit(ring->backend);
+        ring_hand_over(ring);
     return rc;
 }

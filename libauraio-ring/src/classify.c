@@ -17,6 +17,12 @@ static enum slot_class class_of_stat(const struct stat *st)
     return S_ISREG(st->st_mode) || S_ISBLK(st->st_mode) || S_ISDIR(st->st_mode) ? SLOT_STORAGE : SLOT_STREAM;
 }
 
+int group_stat(const struct ring_group *group, int fd, struct stat *ret)
+{
+    const struct ring_system *system = group->config.system;
+    return system ? system->stat(system->context, fd, ret) : fstat(fd, ret);
+}
+
 enum slot_class class_of_fd(const struct ring_group *group, int fd, bool *ret_known)
 {
     struct stat st;

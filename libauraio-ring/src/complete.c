@@ -238,8 +238,8 @@ static enum verdict judge_error(struct ring *ring, struct ring_slot *slot, int64
 static bool at_end_of_file(const struct ring_slot *slot)
 {
     struct stat st;
-    return is_read(slot) && group_stat(slot->ring->group, slot->op.fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
-           slot->op.offset + (int64_t)slot->done >= st.st_size;
+    return is_read(slot) && group_stat(slot->ring->group, slot->op.fd, &st) == 0 && S_ISREG(st.st_mode) &&
+           st.st_size > 0 && slot->op.offset + (int64_t)slot->done >= st.st_size;
 }
 
 /* What is left of a vectored transfer, in a vector of our own. */

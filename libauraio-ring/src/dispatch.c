@@ -42,14 +42,23 @@ bool ring_make_room(struct ring *ring, unsigned count)
     return backend_room(ring->backend) >= count;
 }
 
+void ring_doorbell_again(struct ring *ring)
+{
+    if (!ring->doorbell && ring_make_room(ring, 1)) {
+        ring->doorbell = true;
+        ring->ops->push_doorbell(ring->backend);
+        backend_publish(ring->backend);
+    }
+    /* Without room there are submissions whose completions wake as well. But the kernel must have taken them:
+     * who sleeps would not try it again. */
+    while (backend_is_short(ring->ops->submit(ring->backend)))
+        group_pause(ring->group);
+}
+
 void ring_doorbell(struct ring *ring)
 {
-    if (ring->doorbell || !ring_make_room(ring, 1))
-        return; /* without room there are submissions under way, and their completions wake as well */
-    ring->doorbell = true;
-    ring->ops->push_doorbell(ring->backend);
-    backend_publish(ring->backend);
-    (void)ring->ops->submit(ring->backend);
+    sleepers_wake(&ring->sleepers);
+    ring_doorbell_again(ring);
 }
 
 /* Linux before 6.9 has no asynchronous ftruncate: it runs here. */

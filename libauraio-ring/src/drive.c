@@ -47,7 +47,7 @@ bool ring_leave_bitmap(struct ring *ring)
     bool left = false;
     ring_lock(ring);
     if (ring->idle_scans++ >= IDLE_SCANS && ring_pending(ring) == 0 && !ring->owed && ring->timer_ns == 0 &&
-        !ring->doorbell && !ring_is_ready(ring)) {
+        !ring->doorbell && sleepers_count(atomic_load(&ring->sleepers)) == 0 && !ring_is_ready(ring)) {
         ring_unmark_active(ring);
         left = true;
     }
@@ -107,7 +107,7 @@ struct ring *group_only_ring(struct ring_group *group, const struct ring_thread 
 
 /* --------------------------------------------------------------- hand over */
 
-/* Returns how many operations were handed over. */
+/* Returns how many operations were handed over, or a negative errno: the next drive tries again. */
 static int hand_over(struct ring *ring)
 {
     ring_lock(ring);
@@ -118,12 +118,21 @@ static int hand_over(struct ring *ring)
     ring_unlock(ring);
     int rc = ring->ops->submit(ring->backend);
     ring_present(ring);
-    if (rc < 0) { /* the kernel is short of memory: the next drive tries again */
+    if (rc < 0) { /* the kernel is short of memory */
         ring_lock(ring);
         ring->owed = true;
         ring_unlock(ring);
     }
-    return rc > 0 ? rc : 0;
+    return rc;
+}
+
+/* Whether somebody waits for what is handed over, and would not try it again by himself. */
+static bool is_relied_on(const struct ring *ring)
+{
+    const struct ring_group *group = ring->group;
+    if (ring->local)
+        return ring->notify_fd >= 0;
+    return atomic_load(&group->sleepers) > 0 || atomic_load(&group->poll_fd_used);
 }
 
 void ring_hand_over(struct ring *ring)
@@ -131,7 +140,16 @@ void ring_hand_over(struct ring *ring)
     int rc = ring->ops->submit(ring->backend);
     ring_present(ring);
     if (rc < 0)
-        (void)hand_over(ring);
+        rc = hand_over(ring);
+    while (backend_is_short(rc) && is_relied_on(ring)) {
+        group_pause(ring->group);
+        rc = hand_over(ring);
+    }
+}
+
+bool ring_try_hand_over(struct ring *ring)
+{
+    return hand_over(ring) >= 0;
 }
 
 /*
@@ -145,7 +163,8 @@ static int hand_over_if_needed(struct ring *ring, void *thread)
         return 0;
     if (backend_published(ring->backend) == 0 && !atomic_load_explicit(&ring->owed, memory_order_relaxed))
         return 0;
-    return hand_over(ring);
+    int rc = hand_over(ring);
+    return rc > 0 ? rc : 0;
 }
 
 int group_hand_over(struct ring_group *group)
@@ -236,6 +255,9 @@ static void take_batch(struct ring *ring, struct frame *frame, unsigned max)
         ring->ops->reap_more(ring->backend);
     if (ring->queued_count > 0)
         ring_dispatch_queued(ring);
+    if (__builtin_expect(sleepers_unwoken(atomic_load_explicit(&ring->sleepers, memory_order_relaxed)) > 0,
+                         0))
+        ring_doorbell_again(ring);
 }
 
 /* With the lock: take completions and move what is finished into the frame. */

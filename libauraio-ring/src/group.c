@@ -131,6 +131,7 @@ static void group_free(struct ring_group *group, bool in_child)
         fd_close(group->epoll_fd);
     pthread_mutex_destroy(&group->rings_lock);
     pthread_mutex_destroy(&group->sleep_lock);
+    pthread_mutex_destroy(&group->room_lock);
     pthread_mutex_destroy(&group->tables_lock);
     pthread_mutex_destroy(&group->shared_lock);
     topology_free(&group->topology);
@@ -183,6 +184,7 @@ int ring_group_create(const struct ring_config *config, const struct topology *t
     atomic_init(&group->epoll_fd, -1);
     pthread_mutex_init(&group->rings_lock, NULL);
     pthread_mutex_init(&group->sleep_lock, NULL);
+    pthread_mutex_init(&group->room_lock, NULL);
     pthread_mutex_init(&group->tables_lock, NULL);
     pthread_mutex_init(&group->shared_lock, NULL);
     int rc = set_up(group, topology);
@@ -285,6 +287,7 @@ void ring_group_settle(struct ring_group *group)
 {
     assert(fork_is_own(group->identity) && !ring_group_in_callback(group));
     ring_group_shut_down(group);
+    group_end_accepting(group);
     local_group_gone(group);
     take_over_foreign(group);
     enum { LOOK_AGAIN_NS = 100 * 1000 * 1000, PATIENT_LOOKS = 5 };

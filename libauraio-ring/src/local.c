@@ -53,9 +53,12 @@ static void leave_kernel(struct ring *ring)
         struct ring_slot *slots = slot_at(ring->slabs[i] << SLAB_SLOT_BITS);
         for (int place = 0; place < SLAB_SLOTS; place++) {
             bool known;
-            if (slot_state(&slots[place]) == SLOT_KERNEL &&
-                class_of_fd(ring->group, slots[place].op.fd, &known) != SLOT_STORAGE && ring_make_room(ring, 1))
-                ops->push_cancel(ring->backend, slots[place].handle);
+            if (slot_state(&slots[place]) != SLOT_KERNEL ||
+                class_of_fd(ring->group, slots[place].op.fd, &known) == SLOT_STORAGE)
+                continue;
+            while (!ring_make_room(ring, 1)) /* without its cancel it would keep this thread */
+                group_pause(ring->group);
+            ops->push_cancel(ring->backend, slots[place].handle);
         }
     }
     ring_stamp(ring);
@@ -96,13 +99,14 @@ static void cancel_mailed(struct ring *ring)
     ring->mail_count = 0;
 }
 
-static void finish_all(struct ring *ring, int64_t result)
+/* No backend for the rest: what has moved so far wins over the error. */
+static void finish_all(struct ring *ring, int64_t error)
 {
     struct ring_slot *slot;
     for (int lane = 0; lane < ring->lanes_used; lane++)
         while ((slot = ring->lanes[lane].queued.head)) {
             ring_dequeue(ring, slot);
-            ring_finish(ring, slot, result);
+            ring_finish(ring, slot, slot->done > 0 ? (int64_t)slot->done : error);
         }
 }
 

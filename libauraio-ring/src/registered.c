@@ -76,8 +76,13 @@ static void flush_submissions(struct ring *ring)
 {
     ring_stamp(ring);
     backend_publish(ring->backend);
-    while (ring->ops->submit(ring->backend) > 0 && backend_published(ring->backend) > 0)
-        sched_yield(); /* to the SQPOLL thread */
+    for (int rc = 0; backend_published(ring->backend) > 0 && (rc >= 0 || backend_is_short(rc));) {
+        rc = ring->ops->submit(ring->backend);
+        if (rc < 0) /* what it names must not change under it, however long the kernel is short of memory */
+            group_pause(ring->group);
+        else if (backend_published(ring->backend) > 0)
+            sched_yield(); /* to the SQPOLL thread */
+    }
 }
 
 /* A ring keeps a reference to its tables, so a table that is still ours has an address of its own. */
@@ -180,7 +185,8 @@ void group_sync_rings(struct ring_group *group)
         if (!ring)
             continue;
         ring_lock(ring);
-        ring_sync_tables(ring);
+        if (ring->backend)
+            ring_sync_tables(ring);
         ring_unlock(ring);
     }
     struct ring *own = is_thread_local(group) ? own_ring(group, ring_thread()) : NULL;

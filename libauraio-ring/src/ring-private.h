@@ -13,8 +13,8 @@
  * A *frame* lives on the stack of a thread that runs a batch of callbacks, and is chained from its thread, so
  * that a call from inside a callback serves the rest of the batch first.
  *
- * Lock order: group->rings_lock, group->shared_lock, ring->lock, group->tables_lock, ring->mail_lock,
- * group->sleep_lock.
+ * Lock order: group->rings_lock, group->shared_lock, ring->lock, group->room_lock, group->tables_lock,
+ * ring->mail_lock, group->sleep_lock.
  */
 #ifndef AURAIO_RING_PRIVATE_H
 #define AURAIO_RING_PRIVATE_H
@@ -26,9 +26,9 @@
 #include "mutex.h"
 #include "pins.h"
 #include "runqueue.h"
+#include "sleepers.h"
 
 #include <pthread.h>
-#include <sys/stat.h>
 #include <time.h>
 
 enum {
@@ -114,9 +114,10 @@ struct ring {
     _Atomic int batches; /* threads that run callbacks of a batch of this ring, and hand over at its end */
     bool active;         /* in the group's bitmap of rings with work */
     int idle_scans;
-    bool doorbell;  /* one is under way */
-    int brought;    /* completions that the last sleep ended with */
-    bool stop_owed; /* a cancel that the kernel would not take yet */
+    _Atomic uint64_t sleepers; /* shared, any: threads that sleep in the backend, see sleepers.h */
+    bool doorbell;             /* one is under way */
+    int brought;               /* completions that the last sleep ended with */
+    bool stop_owed;            /* a cancel that the kernel would not take yet */
 
     struct class_entry classes[CLASS_CACHE];
 
@@ -182,6 +183,7 @@ struct ring_group {
 
     _Atomic int accept_below;  /* a ring with fewer pending accepts without a further look */
     _Atomic int quick_pending; /* a ring may accept this many without a look at the others */
+    pthread_mutex_t room_lock; /* counting what is pending everywhere */
     _Atomic bool crowded;      /* one has accepted more than that */
     _Atomic uint64_t active[RINGS_MAX / BITMAP_BITS];
     _Atomic uint64_t active_words; /* words of active that may have a bit set */
@@ -317,13 +319,6 @@ static inline int64_t group_now_ns(const struct ring_group *group)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-/* fstat(). */
-static inline int group_stat(const struct ring_group *group, int fd, struct stat *ret)
-{
-    const struct ring_system *system = group->config.system;
-    return system ? system->stat(system->context, fd, ret) : fstat(fd, ret);
-}
-
 /* An object without a backend. */
 int ring_new(struct ring_group *group, int index, int node, struct ring **ret_ring);
 int ring_open_backend(struct ring *ring, bool local);
@@ -415,6 +410,8 @@ bool ring_make_room(struct ring *ring, unsigned count);
 void ring_stamp(struct ring *ring);
 /* Ring a doorbell: a completion that wakes whoever sleeps on this ring. */
 void ring_doorbell(struct ring *ring);
+/* Again, for those who may have missed it. */
+void ring_doorbell_again(struct ring *ring);
 
 /* Undo what handing it to the backend counted. */
 static inline void ring_left_kernel(struct ring *ring, const struct ring_slot *slot)
@@ -473,6 +470,7 @@ int64_t slot_stopped_result(const struct ring_slot *slot);
 
 /* ----------------------------------------------------------------- classify.c */
 
+int group_stat(const struct ring_group *group, int fd, struct stat *ret); /* fstat() */
 enum slot_class class_of_fd(const struct ring_group *group, int fd, bool *ret_known);
 void ring_classify(struct ring *ring, struct ring_slot *slot);
 /* Look at everything in the kernel whose class is a guess. */
@@ -517,9 +515,9 @@ static inline int group_ring_node(const struct ring_group *group, int index)
 {
     return group->node_of_ring[index];
 }
-bool group_has_room(struct ring_group *group, const struct ring *ring, int count);
 /* Divide max_pending for the quick check. */
 void group_share_pending(struct ring_group *group, int rings);
+void group_end_accepting(struct ring_group *group);
 int64_t group_own_running(const struct ring_group *group);
 
 /* ------------------------------------------------------------------- drive.c */
@@ -541,7 +539,10 @@ int group_hand_over(struct ring_group *group);
 /* ... also on rings that callbacks of this thread have submitted to beside that of their batch. */
 void group_hand_over_elsewhere(struct ring_group *group, struct ring_thread *thread);
 struct ring *group_only_ring(struct ring_group *group, const struct ring_thread *thread);
+/* Hand over; where the kernel refuses, again until nobody relies on it. */
 void ring_hand_over(struct ring *ring);
+/* Once. Whether there is nothing left. */
+bool ring_try_hand_over(struct ring *ring);
 /* With the ring's lock. True: the caller must group_wake_sleepers() after unlocking. */
 bool ring_mark_active(struct ring *ring); /* true: it was not */
 void ring_unmark_active(struct ring *ring);
@@ -558,6 +559,8 @@ int group_each_shared(struct ring_group *group, int (*visit)(struct ring *ring, 
 /* -------------------------------------------------------------------- wait.c */
 
 void group_wake_sleepers(struct ring_group *group);
+/* A moment in which a kernel that is short of memory may find some. */
+void group_pause(const struct ring_group *group);
 int group_watch_ring(struct ring_group *group, struct ring *ring);
 
 #include "registered.h"

@@ -24,13 +24,29 @@
 
 enum { POLL_RINGS_MAX = 8, RETRY_NS = 1000 * 1000, NO_WAKE_FD_NS = 10 * 1000 * 1000 };
 
+/* ppoll(); a negative timeout never ends. */
+static int poll_fds(const struct ring_group *group, struct pollfd *fds, unsigned count, int64_t timeout_ns)
+{
+    const struct ring_system *system = group->config.system;
+    if (system)
+        return system->poll(system->context, fds, count, timeout_ns);
+    struct timespec limit = {.tv_sec = timeout_ns / 1000000000, .tv_nsec = timeout_ns % 1000000000};
+    return ppoll(fds, count, timeout_ns < 0 ? NULL : &limit, NULL);
+}
+
+void group_pause(const struct ring_group *group)
+{
+    (void)poll_fds(group, NULL, 0, RETRY_NS);
+}
+
 /* ------------------------------------------------------------------ wake up */
 
 static int wake_ring(struct ring *ring, void *unused)
 {
     (void)unused;
     ring_lock(ring);
-    ring_doorbell(ring);
+    if (ring->backend) /* else nobody sleeps on it */
+        ring_doorbell(ring);
     ring_unlock(ring);
     return 0;
 }
@@ -164,16 +180,6 @@ int ring_group_poll_fd(struct ring_group *group)
 
 /* -------------------------------------------------------------------- sleep */
 
-/* ppoll(); a negative timeout never ends. */
-static int poll_fds(const struct ring_group *group, struct pollfd *fds, unsigned count, int64_t timeout_ns)
-{
-    const struct ring_system *system = group->config.system;
-    if (system)
-        return system->poll(system->context, fds, count, timeout_ns);
-    struct timespec limit = {.tv_sec = timeout_ns / 1000000000, .tv_nsec = timeout_ns % 1000000000};
-    return ppoll(fds, count, timeout_ns < 0 ? NULL : &limit, NULL);
-}
-
 struct sleep_plan {
     struct ring_group *group;
     struct ring *rings[POLL_RINGS_MAX];
@@ -190,6 +196,8 @@ static int plan_ring(struct ring *ring, void *context)
                   atomic_load(&ring->has_done) || atomic_load(&ring->has_mail);
     plan->pending += pending;
     if (pending == 0 && (ring->local || ring_leave_bitmap(ring)))
+        return 0;
+    if (!ring->backend) /* all it had is finished, and its last callbacks run: their end wakes us */
         return 0;
     if (plan->count < POLL_RINGS_MAX)
         plan->rings[plan->count] = ring;
@@ -221,6 +229,8 @@ static void prepare_ring(struct ring *ring)
     if (ring->queued_count > ring->lanes[LANE_STREAM].queued_count && ring->unsure > 0)
         ring_verify_classes(ring);
     ring_dispatch_queued(ring);
+    if (ring->stop_owed)
+        ring_stop_again(ring);
     if (ring->local)
         arm_bell(ring);
     ring->owed = false;
@@ -239,20 +249,29 @@ static int sleep_on_ring(struct ring *ring, int64_t timeout_ns, uint64_t wakes)
     ring_lock(ring);
     prepare_ring(ring);
     struct backend_wait wait = coalesced(ring, ring->stop_owed ? shorter(timeout_ns, RETRY_NS) : timeout_ns);
+    bool local = ring->local;
+    uint64_t before = 0;
+    if (local) {
+        atomic_store(&ring->asleep, true);
+    } else { /* who wakes sleepers finds them through the bitmap */
+        before = sleepers_join(&ring->sleepers);
+        if (!ring->active)
+            (void)ring_mark_active(ring);
+    }
     ring_unlock(ring);
     int rc = 0;
-    if (ring->local)
-        atomic_store(&ring->asleep, true);
     if (atomic_load(&group->wake_count) == wakes && !atomic_load(&ring->has_done) &&
         !atomic_load(&ring->has_mail))
         rc = ring->ops->wait(ring->backend, &wait);
     ring_present(ring);
-    if (ring->local) {
+    if (local) {
         ring->brought = (int)backend_completions(ring->backend);
         atomic_store_explicit(&ring->asleep, false, memory_order_relaxed);
+    } else {
+        sleepers_leave(&ring->sleepers, before);
     }
     if (rc == -EAGAIN || rc == -EBUSY) { /* the kernel is short of memory, or its completions of room */
-        (void)poll_fds(group, NULL, 0, RETRY_NS);
+        group_pause(group);
         rc = 0;
     }
     return rc == -ETIME ? rc : 0;
@@ -264,9 +283,9 @@ static bool join_fd_sleepers(struct ring_group *group, uint64_t *ret_wakes)
     pthread_mutex_lock(&group->sleep_lock);
     if (group->wake_fd < 0)
         group->wake_fd = fd_out_of_the_way(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    group->fd_sleepers++;
-    *ret_wakes = group->fd_wakes;
     bool usable = group->wake_fd >= 0;
+    group->fd_sleepers += usable;
+    *ret_wakes = group->fd_wakes;
     pthread_mutex_unlock(&group->sleep_lock);
     return usable;
 }
@@ -296,10 +315,10 @@ static int sleep_on_fds(struct sleep_plan *plan, int64_t timeout_ns, uint64_t wa
         struct ring *ring = plan->rings[i];
         ring_lock(ring);
         prepare_ring(ring);
-        if (ring->stop_owed)
-            timeout_ns = shorter(timeout_ns, RETRY_NS);
+        bool again = ring->stop_owed;
         ring_unlock(ring);
-        ring_hand_over(ring);
+        if (!ring_try_hand_over(ring) || again)
+            timeout_ns = shorter(timeout_ns, RETRY_NS);
         fds[count++] = (struct pollfd){.fd = ring->ops->watch(ring->backend), .events = POLLIN};
     }
     if (plan->count > POLL_RINGS_MAX) {
@@ -310,9 +329,10 @@ static int sleep_on_fds(struct sleep_plan *plan, int64_t timeout_ns, uint64_t wa
             timeout_ns = shorter(timeout_ns, NO_WAKE_FD_NS);
     }
     uint64_t fd_wakes;
-    if (!join_fd_sleepers(group, &fd_wakes))
+    bool joined = join_fd_sleepers(group, &fd_wakes);
+    if (!joined)
         timeout_ns = shorter(timeout_ns, NO_WAKE_FD_NS);
-    fds[count++] = (struct pollfd){.fd = group->wake_fd, .events = POLLIN};
+    fds[count++] = (struct pollfd){.fd = joined ? group->wake_fd : -1, .events = POLLIN};
     int rc = 1;
     if (atomic_load(&group->wake_count) == wakes)
         rc = poll_fds(group, fds, count, timeout_ns);
@@ -320,7 +340,8 @@ static int sleep_on_fds(struct sleep_plan *plan, int64_t timeout_ns, uint64_t wa
         plan->rings[i]->ops->unwatch(plan->rings[i]->backend);
         ring_present(plan->rings[i]);
     }
-    leave_fd_sleepers(group, fd_wakes);
+    if (joined)
+        leave_fd_sleepers(group, fd_wakes);
     return rc == 0 ? -ETIME : 0;
 }
 
