@@ -16,19 +16,19 @@ struct world;
 
 /* What goes wrong, each with a probability from 0 to 1. Values of auraio_sim_fault_t. */
 enum world_fault {
-    WORLD_READ_ERROR,    /* EIO */
-    WORLD_WRITE_ERROR,   /* EIO, nothing is written */
-    WORLD_NO_SPACE,      /* ENOSPC of writes and allocations */
-    WORLD_SYNC_ERROR,    /* EIO; what was not durable may stay so for ever */
-    WORLD_META_ERROR,    /* EIO of everything else */
-    WORLD_SHORT,         /* fewer bytes than asked for */
-    WORLD_INTERRUPTED,   /* EINTR of operations and waits */
-    WORLD_AGAIN,         /* EAGAIN of transfers */
-    WORLD_UNSUPPORTED,   /* EOPNOTSUPP of transfers with flags */
-    WORLD_LATE,          /* up to a thousand times the latency */
-    WORLD_REFUSED,       /* a call that submits: EAGAIN or EBUSY */
-    WORLD_CANCEL_FAILS,  /* too late for what the device has begun */
-    WORLD_SETUP_FAILS,   /* no ring: ENOMEM */
+    WORLD_READ_ERROR,     /* EIO */
+    WORLD_WRITE_ERROR,    /* EIO, nothing is written */
+    WORLD_NO_SPACE,       /* ENOSPC of writes and allocations */
+    WORLD_SYNC_ERROR,     /* EIO; what was not durable may stay so for ever */
+    WORLD_META_ERROR,     /* EIO of everything else */
+    WORLD_SHORT,          /* fewer bytes than asked for */
+    WORLD_INTERRUPTED,    /* EINTR of operations and waits */
+    WORLD_AGAIN,          /* EAGAIN of transfers */
+    WORLD_UNSUPPORTED,    /* EOPNOTSUPP of transfers with flags */
+    WORLD_LATE,           /* up to a thousand times the latency */
+    WORLD_REFUSED,        /* a call that submits: EAGAIN or EBUSY */
+    WORLD_CANCEL_FAILS,   /* too late for what the device has begun */
+    WORLD_SETUP_FAILS,    /* no ring: ENOMEM */
     WORLD_REGISTER_FAILS, /* registered buffers and files: ENOMEM */
     WORLD_FAULTS
 };
@@ -60,9 +60,13 @@ int world_create(const struct world_options *options, struct world **ret_world);
 /* Groups that live in it are destroyed before. NULL ok. */
 void world_destroy(struct world *world);
 
+/* Whether a group that lives in it has rings. */
+bool world_is_used(const struct world *world);
+
 /* For struct ring_config; lives as long as the world. */
 const struct ring_system *world_system(const struct world *world);
 
+void world_set_device(struct world *world, int64_t latency_ns, int parallel);
 void world_set_fault(struct world *world, enum world_fault fault, double probability);
 
 int64_t world_now_ns(const struct world *world);

@@ -277,16 +277,18 @@ static int sim_submit(struct backend *sim)
 
 /* -------------------------------------------------------------- completion */
 
+/* As the kernel counts: completions from the call on, whoever reaps them meanwhile. */
 struct waiting {
     struct backend *sim;
-    unsigned count;
+    unsigned head;  /* of the completions, at the call */
+    unsigned count; /* wanted after that */
 };
 
 static bool has_enough(void *subject)
 {
     struct waiting *waiting = subject;
     streams_look(waiting->sim->world);
-    return has_any(waiting->sim, waiting->count);
+    return waiting->sim->posted - waiting->head >= waiting->count;
 }
 
 static int sim_wait(struct backend *sim, const struct backend_wait *wait)
@@ -298,15 +300,16 @@ static int sim_wait(struct backend *sim, const struct backend_wait *wait)
     if (world_chance(world, WORLD_INTERRUPTED))
         return -EINTR;
     int64_t until_ns = wait->timeout_ns < 0 ? INT64_MAX : world->now_ns + wait->timeout_ns;
-    struct waiting waiting = {.sim = sim, .count = wait->min_events > 1 ? wait->min_events : 1};
-    if (waiting.count > 1 && wait->min_wait_ns > 0) {
+    unsigned count = wait->min_events > 1 ? wait->min_events : 1;
+    struct waiting waiting = {.sim = sim, .head = sim->completion_head, .count = count};
+    if (count > 1 && wait->min_wait_ns > 0) {
         int64_t insist_ns = world->now_ns + wait->min_wait_ns;
         world_block(world, has_enough, &waiting, insist_ns < until_ns ? insist_ns : until_ns);
     }
     waiting.count = 1;
     world_block(world, has_enough, &waiting, until_ns);
     publish(sim);
-    return has_any(sim, 1) ? 0 : -ETIME;
+    return has_enough(&waiting) ? 0 : -ETIME;
 }
 
 static void sim_reap_more(struct backend *sim)
@@ -340,36 +343,31 @@ static unsigned sim_features(const struct backend *sim)
            (sim->owned ? RING_FEATURE_DEFER_TASKRUN : RING_FEATURE_COOP_TASKRUN);
 }
 
+/* A copy, or NULL. */
+static void *copy(const struct backend *sim, const void *from, size_t bytes)
+{
+    void *to = world_chance(sim->world, WORLD_REGISTER_FAILS) ? NULL : malloc(bytes);
+    return to ? memcpy(to, from, bytes) : NULL;
+}
+
 static int sim_set_buffers(struct backend *sim, const struct iovec *iovs, unsigned count)
 {
+    if (count > 0 && sim->buffers)
+        return -EBUSY;
     free(sim->buffers);
-    sim->buffers = NULL;
-    sim->buffer_count = 0;
-    if (count == 0)
-        return 0;
-    if (!world_chance(sim->world, WORLD_REGISTER_FAILS))
-        sim->buffers = malloc(count * sizeof(*iovs));
-    if (!sim->buffers)
-        return -ENOMEM;
-    memcpy(sim->buffers, iovs, count * sizeof(*iovs));
-    sim->buffer_count = count;
-    return 0;
+    sim->buffers = count > 0 ? copy(sim, iovs, count * sizeof(*iovs)) : NULL;
+    sim->buffer_count = sim->buffers ? count : 0;
+    return sim->buffer_count == count ? 0 : -ENOMEM;
 }
 
 static int sim_set_files(struct backend *sim, const int *fds, unsigned count)
 {
+    if (count > 0 && sim->files)
+        return -EBUSY;
     free(sim->files);
-    sim->files = NULL;
-    sim->file_count = 0;
-    if (count == 0)
-        return 0;
-    if (!world_chance(sim->world, WORLD_REGISTER_FAILS))
-        sim->files = malloc(count * sizeof(*fds));
-    if (!sim->files)
-        return -ENOMEM;
-    memcpy(sim->files, fds, count * sizeof(*fds));
-    sim->file_count = count;
-    return 0;
+    sim->files = count > 0 ? copy(sim, fds, count * sizeof(*fds)) : NULL;
+    sim->file_count = sim->files ? count : 0;
+    return sim->file_count == count ? 0 : -ENOMEM;
 }
 
 static int sim_set_file(struct backend *sim, unsigned index, int fd)

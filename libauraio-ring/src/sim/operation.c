@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What becomes of an operation in a simulated world. Transfers, opens and the rest have their effect when they
- * complete; a sync has its when it starts: what is written beside it is not promised. Storage takes the time
- * that the device takes, now and then none (the page cache); what waits for a pipe waits until it is ready.
+ * What becomes of an operation in a simulated world. Transfers, opens and the rest have their effect when
+ * they complete; a sync has its when it starts: what is written beside it is not promised. Storage takes the
+ * time that the device takes, now and then none (the page cache); what waits for a pipe waits until it is
+ * ready.
  */
 #include "world-private.h"
 
@@ -167,7 +168,8 @@ static void join_streams(struct operation *operation)
 
 static bool descriptor_is_ready(const struct operation *operation)
 {
-    struct pollfd fd = {.fd = operation->entry.fd, .events = operation_is_write(operation) ? POLLOUT : POLLIN};
+    struct pollfd fd = {.fd = operation->entry.fd,
+                        .events = operation_is_write(operation) ? POLLOUT : POLLIN};
     return poll(&fd, 1, 0) > 0;
 }
 
@@ -368,7 +370,8 @@ static void start_cancel(struct operation *operation)
 {
     struct world *world = operation->backend->world;
     if (world_random(world, 4) == 0)
-        world_schedule(world, operation, world->now_ns + (int64_t)world_random(world, (uint64_t)world->latency_ns));
+        world_schedule(world, operation,
+                       world->now_ns + (int64_t)world_random(world, (uint64_t)world->latency_ns));
     else
         operation_happen(operation);
 }

@@ -2,14 +2,14 @@
 /*
  * The parts of a simulated world.
  *
- * An *operation* is what a backend was handed: of a ring's slot, or a cancel, a timer, a bell. It waits in the
- * heap of things that happen at a known time, or in the list of those that wait for a descriptor to become
- * ready (pipes, bells), or behind its predecessor in a chain. Every operation but one that waits in a chain is
- * in the list of its backend.
+ * An *operation* is what a backend was handed: of a ring's slot, or a cancel, a timer, a bell. It waits in
+ * the heap of things that happen at a known time, or in the list of those that wait for a descriptor to
+ * become ready (pipes, bells), or behind its predecessor in a chain. Every operation but one that waits in a
+ * chain is in the list of its backend.
  *
- * Descriptors are real: a simulated file is a memfd, found by its inode, so that fstat(), dup() and close() of
- * the program work on it as on any file. What is in the memfd is what reads see; what a crash leaves of it is
- * decided from the durable copy beside it.
+ * Descriptors are real: a simulated file is a memfd, found by its inode, so that fstat(), dup() and close()
+ * of the program work on it as on any file. What is in the memfd is what reads see; what a crash leaves of it
+ * is decided from the durable copy beside it.
  */
 #ifndef AURAIO_RING_WORLD_PRIVATE_H
 #define AURAIO_RING_WORLD_PRIVATE_H
@@ -79,8 +79,8 @@ struct operation {
     int error;                     /* decided at its start: fails with this (negative) errno */
     uint64_t bytes_max;            /* decided at its start: transfers no more than that */
     uint64_t done;                 /* bytes, of a stream */
-    bool streaming; /* in the list of those that wait for readiness */
-    bool scheduled; /* in the heap */
+    bool streaming;                /* in the list of those that wait for readiness */
+    bool scheduled;                /* in the heap */
 };
 
 enum { OPERATIONS_BLOCK = 64 };

@@ -206,6 +206,8 @@ static bool is_ready(void *subject)
 static int system_poll(void *context, struct pollfd *fds, unsigned count, int64_t timeout_ns)
 {
     struct world *world = context;
+    enum { CALL_NS = 200 };
+    (void)world_advance(world, world->now_ns + CALL_NS);
     struct polling polling = {.world = world, .fds = fds, .count = count};
     world_block(world, is_ready, &polling, timeout_ns < 0 ? INT64_MAX : world->now_ns + timeout_ns);
     return polling.ready;
@@ -255,6 +257,18 @@ const struct ring_system *world_system(const struct world *world)
     return &world->system;
 }
 
+bool world_is_used(const struct world *world)
+{
+    return world->backends != NULL;
+}
+
+void world_set_device(struct world *world, int64_t latency_ns, int parallel)
+{
+    assert(latency_ns >= 1 && parallel >= 1 && parallel <= WORLD_PARALLEL_MAX);
+    world->latency_ns = latency_ns;
+    world->parallel = parallel;
+}
+
 void world_set_fault(struct world *world, enum world_fault fault, double probability)
 {
     assert(fault < WORLD_FAULTS && probability >= 0 && probability <= 1);
@@ -275,7 +289,8 @@ static void crash_backend(struct backend *backend)
         if (operation->entry.kind != OPERATION_IO)
             continue;
         if (operation_is_write(operation) && file_of_fd(backend->world, operation->entry.fd))
-            (void)operation_transfer(operation, world_random(backend->world, 1 << 14)); /* the device was at it */
+            (void)operation_transfer(operation,
+                                     world_random(backend->world, 1 << 14)); /* the device was at it */
         operation_complete(operation, -EIO);
     }
 }
