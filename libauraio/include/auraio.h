@@ -101,13 +101,13 @@ typedef enum auraio_ring_select {
 
 /** What moves the bytes. */
 typedef enum auraio_backend {
-    AURAIO_BACKEND_AUTO = 0,   /**< io_uring, or threads where any step of setting it up is refused; the
-                                  environment variable AURAIO_BACKEND=uring|threads forces one */
-    AURAIO_BACKEND_URING = 1,  /**< io_uring, or fail with the kernel's errno */
+    AURAIO_BACKEND_AUTO = 0,    /**< io_uring, or threads where any step of setting it up is refused; the
+                                   environment variable AURAIO_BACKEND=uring|threads forces one */
+    AURAIO_BACKEND_URING = 1,   /**< io_uring, or fail with the kernel's errno */
     AURAIO_BACKEND_THREADS = 2, /**< a pool of threads that make plain system calls: at most queue_depth of
-                                  them for the engine, with all signals blocked, started as they are needed
-                                  and ended when they are idle, and one that polls */
-    AURAIO_BACKEND_SIM = 3      /**< a simulated world: what runs in engines of auraio_sim_engine(); no option */
+                                   them for the engine, with all signals blocked, started as they are needed
+                                   and ended when they are idle, and one that polls */
+    AURAIO_BACKEND_SIM = 3 /**< a simulated world: what runs in engines of auraio_sim_engine(); no option */
 } auraio_backend_t;
 
 /** Severity of a log message. */

@@ -19,8 +19,8 @@ struct meter;
 
 struct auraio_engine {
     struct ring_group *group;
-    uint64_t identity;       /* of the process that created the engine */
-    struct control *control; /* NULL: the limit is fixed */
+    uint64_t identity;                /* of the process that created the engine */
+    struct control *control;          /* NULL: the limit is fixed */
     const struct ring_system *system; /* simulated; NULL: this machine */
     pool_t *pool;
     _Atomic int arenas;                               /* of the pool */

@@ -105,7 +105,8 @@ int auraio_drain(auraio_engine_t *engine, int timeout_ms)
         engine_unwind(engine);
         return completed;
     }
-    int64_t until_ns = timeout_ms > 0 ? ring_group_now_ns(engine->group) + timeout_ms * ns_per_ms : 0, left_ns = -1;
+    int64_t until_ns = timeout_ms > 0 ? ring_group_now_ns(engine->group) + timeout_ms * ns_per_ms : 0,
+            left_ns = -1;
     bool timed_out = false; /* not to be told from what is pending afterwards: others may submit meanwhile */
     while (!timed_out && ring_group_pending(engine->group) > 0 && !engine_must_unwind(engine)) {
         if (timeout_ms > 0 && (left_ns = until_ns - ring_group_now_ns(engine->group)) <= 0)
