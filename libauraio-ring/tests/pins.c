@@ -73,6 +73,7 @@ static void set_up(void)
 {
     static char bytes[FILE_BYTES];
     char path[64];
+    only_uring();
     cached_fd = file_empty(0);
     pattern_fill(bytes, FILE_BYTES, 0);
     fd_write_all(cached_fd, bytes, FILE_BYTES);

@@ -51,12 +51,13 @@ static void read_blocks(auraio_engine_t *engine, char *buf, int count)
 TestEveryMode(arenas, memory_is_registered_as_it_is_used_and_let_go_as_it_is_trimmed, .timeout = 100)
 {
     auraio_engine_t *engine = mode_engine(*mode);
+    const bool registers = info_of(engine).backend == AURAIO_BACKEND_URING; /* threads have nowhere to */
     for (int round = 0; round < 3; round++) { /* the next arena may lie where the last was */
         char *buf = auraio_buffer_alloc(engine, BLOCK);
         check_that(buf != NULL);
         read_blocks(engine, buf, 1000);
-        check_at_least(info_of(engine).registered_bytes, BLOCK);
-        check_is(info_of(engine).reason[0], '\0');
+        check_is(info_of(engine).registered_bytes >= BLOCK, registers);
+        check_is(info_of(engine).reason[0] == '\0', registers);
         auraio_buffer_free(engine, buf, BLOCK);
         auraio_buffer_trim(engine);
         check_is(info_of(engine).registered_bytes, 0);
