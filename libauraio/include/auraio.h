@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /**
+ * @file
  * AuraIO: self-tuning asynchronous I/O for Linux.
  *
  * An engine owns one io_uring per CPU it is used from (created on first use), an in-flight limit with a FIFO
@@ -177,8 +178,10 @@ AURAIO_API void auraio_options_init_sized(auraio_options_t *options, size_t stru
 /**
  * Create an engine with default options.
  *
- * @return the engine, owned by the caller, or NULL: ENOMEM, EMFILE, EAGAIN (no thread, where io_uring is
- * refused); where io_uring is forced, what the kernel said to it (ENOSYS, EPERM ...).
+ * @return the engine, owned by the caller, or NULL: ENOMEM, EMFILE (too many descriptors are open), EAGAIN
+ * (no thread could be started where io_uring is refused); where io_uring is forced: ENOSYS (the kernel has no
+ * io_uring), EPERM (io_uring is refused: seccomp, or the sysctl kernel.io_uring_disabled), or what else the
+ * kernel says to io_uring_setup.
  */
 AURAIO_API AURAIO_MUST_USE auraio_engine_t *auraio_create(void);
 
@@ -188,8 +191,8 @@ AURAIO_API AURAIO_MUST_USE auraio_engine_t *auraio_create(void);
  * @param options  NULL: defaults. A smaller struct_size (a program built against an older header) is
  * accepted, the missing tail is default; a larger one is accepted when the tail unknown to this library is
  * zero.
- * @return the engine or NULL: EINVAL for a field out of its range (auraio_last_error() names it), and
- * the errors of auraio_create().
+ * @return the engine or NULL: EINVAL (a field out of its range: auraio_last_error() names it), and the errors
+ * of auraio_create().
  */
 AURAIO_API AURAIO_MUST_USE auraio_engine_t *auraio_create_with_options(const auraio_options_t *options);
 
@@ -425,13 +428,12 @@ AURAIO_INLINE auraio_op_t auraio_op(auraio_opcode_t opcode)
  * auraio_create_with_options().
  * @param callback   NULL: nobody is told.
  * @param user_data  for the callback.
- * @return a handle, or NULL:
- *         EINVAL     engine, op or a pointer NULL, fd < 0, len 0, offset below -1, unknown opcode, flag or
- * buffer type, bad index, iovcnt outside 1..IOV_MAX; EAGAIN     max_pending operations are pending; ESHUTDOWN
- * the engine is being destroyed; ENOENT     a registered buffer is named and none is registered; EOVERFLOW
- * offset + len is outside the registered buffer; EBUSY      an unregister of the buffers is under way; EPERM
- * the engine was inherited by fork; ENOMEM, EMFILE  no memory for a request slot or no descriptor for the
- * first ring.
+ * @return a handle, or NULL: EINVAL (engine, op or a pointer NULL, fd < 0, len 0, offset below -1, an unknown
+ * opcode, flag or buffer type, a bad index, iovcnt outside 1..IOV_MAX), EAGAIN (max_pending operations are
+ * pending), ESHUTDOWN (the engine is being destroyed), ENOENT (a registered buffer is named and none is
+ * registered), EOVERFLOW (offset + len is outside the registered buffer), EBUSY (an unregister of the buffers
+ * is under way), EPERM (the engine was inherited by fork), ENOMEM (no memory for a request slot), EMFILE (no
+ * descriptor for the first ring).
  */
 AURAIO_API auraio_request_t *auraio_submit(auraio_engine_t *engine, const auraio_op_t *op,
                                            auraio_callback_t callback, void *user_data);
