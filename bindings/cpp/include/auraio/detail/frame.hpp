@@ -29,16 +29,19 @@ public:
         return frame;
     }
 
+    /* Inline at every level: gcc 12 takes a template and the delete below for two that do not belong
+     * together, in the program's coroutine and where the call is left standing. */
     template <typename Alloc, typename... Args>
-    static void *operator new(std::size_t size, std::allocator_arg_t, const Alloc &alloc, const Args &...)
+    [[gnu::always_inline]] static void *operator new(std::size_t size, std::allocator_arg_t,
+                                                     const Alloc &alloc, const Args &...)
     {
         return allocate(size, alloc);
     }
 
     /* Of member functions, whose object comes first. */
     template <typename Object, typename Alloc, typename... Args>
-    static void *operator new(std::size_t size, const Object &, std::allocator_arg_t, const Alloc &alloc,
-                              const Args &...)
+    [[gnu::always_inline]] static void *operator new(std::size_t size, const Object &, std::allocator_arg_t,
+                                                     const Alloc &alloc, const Args &...)
     {
         return allocate(size, alloc);
     }
