@@ -256,6 +256,7 @@ def main(arguments):
     """Run everything; the exit status says whether all was well."""
     (root, build, meson, prefix), *compilers = split(arguments)
     bench = Bench(pathlib.Path(root), pathlib.Path(build), compilers)
+    sys.dont_write_bytecode = True
     sys.path.insert(0, str(bench.root / "tests" / "install"))
     import staged  # pylint: disable=import-error,import-outside-toplevel
 

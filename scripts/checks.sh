@@ -162,6 +162,14 @@ test_valgrind() {
     step "valgrind, buffer pool" "${checked[@]}" build-debug/libauraio-pool/tests/pool-race || true
 }
 
+# The tests of the documentation say what they ran, and what could not run and why.
+test_docs() {
+    step "build" compile build "${CC:-cc}" &&
+        step "reference in build/docs/reference/html, manual in build/docs/man" ninja -C build reference &&
+        step_tests "documentation" build --suite docs
+    sed -n '/^[0-9]* blocks run:/,/^=/{/^=/d;p}' build/meson-logs/testlog.txt
+}
+
 test_everything() {
     summarise test_build_gcc test_build_clang test_suite test_asan test_threads test_tsan test_valgrind \
         test_consumers test_abi
@@ -213,7 +221,7 @@ our_sources() {
 # By name, or by their first line.
 our_scripts() {
     {
-        git ls-files -z -- '*.sh'
+        git ls-files -z -- '*.sh' '*.bash'
         git grep -lzE '^#!/(bin/sh|usr/bin/env bash)$'
     } | sort -zu
 }

@@ -33,6 +33,11 @@ deb|debhelper|command -v dh
 deb|dpkg-dev|command -v dpkg-buildpackage
 deb|lintian|command -v lintian
 chroot|debootstrap|command -v debootstrap
+docs|man-db|command -v man
+docs|groff|command -v groff
+docs|doxygen|command -v doxygen
+docs|zsh|command -v zsh
+docs|mandoc|command -v mandoc
 lint|clang-format|command -v clang-format
 lint|shellcheck|command -v shellcheck
 lint|git|command -v git

@@ -28,6 +28,7 @@ refused "vm --nodes takes a number" vm --nodes many
 refused "vm does not know --colour" vm --colour 3
 refused "vm needs a CPU for each node" vm --nodes 4 --cpus 2
 refused "simulate --planted takes 0 arguments, not 1" simulate --planted more
+refused "docs takes 0 arguments, not 1" docs all
 refused "fuzz takes 1 argument, not 0" fuzz
 refused "fuzz takes a number of seconds, not '-3'" fuzz -3
 refused "abi knows record, not 'forget'" abi forget
@@ -37,7 +38,7 @@ refused "install takes an absolute path, not 'here'" install here
 refused "clean takes 0 arguments, not 1" clean build
 
 listed=$("$dev")
-for verb in setup build demo test bench coverage asan tsan valgrind vm simulate lint format fuzz consumers abi deb chroot release install clean; do
+for verb in setup build demo test bench docs coverage asan tsan valgrind vm simulate lint format fuzz consumers abi deb chroot release install clean; do
     if [[ $listed != *$'\n'"  $verb "* ]]; then
         echo "./dev does not list $verb"
         failed=1

@@ -14,9 +14,12 @@ import pathlib
 import re
 import sys
 
-import comment
-import header
-from mdoc import Writer
+sys.dont_write_bytecode = True  # the tree stays as it is
+
+# pylint: disable=wrong-import-position
+import comment  # noqa: E402
+import header  # noqa: E402
+from mdoc import Writer  # noqa: E402
 
 TABLE = "docs/man/families.ini"
 PUBLIC = ("*/include/auraio*.h", "*/include/auraio/*.h", "*/*/include/auraio/*.h")

@@ -15,9 +15,12 @@ import sys
 import tempfile
 import unittest
 
-import comment
-import header
-import pages
+sys.dont_write_bytecode = True
+
+# pylint: disable=wrong-import-position
+import comment  # noqa: E402
+import header  # noqa: E402
+import pages  # noqa: E402
 
 ROOT = PAGES = AURAIO = None
 OPTION = re.compile(r"^ +(?:(-\w), )?\s*--([a-z0-9-]+)", re.MULTILINE)

@@ -33,7 +33,8 @@ int main()
     for (int i = 0; bytes.size() < 2 * 65536 + 777; i++)
         bytes += std::to_string(i);
     const int src = scratch(), dst = scratch();
-    if (src < 0 || dst < 0 || pwrite(src, bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size()))
+    if (src < 0 || dst < 0 ||
+        pwrite(src, bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size()))
         return 1;
     auraio::Engine engine;
     auraio::sync_wait(engine, copy_file(engine, src, dst));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /**
+ * @file
  * AuraIO for C++20: everything.
  *
  * An auraio::Engine owns the C engine and takes lambdas where C takes a function and a pointer; its async_

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /**
+ * @file
  * Memory for operations: BufferRef names a place, Buffer owns one.
  *
  * A Buffer from Engine::allocate_buffer() keeps the engine's pool alive. It outlives its Engine safely,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /**
+ * @file
  * when_all and when_any: tasks at the same time.
  *
  * Both start every task and end when every one of them is done, so that nothing of the caller's is in use any

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /**
+ * @file
  * Operations for coroutines: what Engine's async_ members return. co_await one in a Task, or in a coroutine
  * of any other type.
  *

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /**
+ * @file
  * The engine: operations with callables, completions, buffers, figures.
  *
  * Threads: as in auraio.h, but for completions: one thread at a time drives an engine, so its callbacks never

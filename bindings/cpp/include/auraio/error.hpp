@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/** What the bindings throw: an errno, and the name of the call that gave it. */
+/**
+ * @file
+ * What the bindings throw: an errno, and the name of the call that gave it. */
 #ifndef AURAIO_ERROR_HPP
 #define AURAIO_ERROR_HPP
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/** The names, for headers that only mention them. */
+/**
+ * @file
+ * The names, for headers that only mention them. */
 #ifndef AURAIO_FWD_HPP
 #define AURAIO_FWD_HPP
 

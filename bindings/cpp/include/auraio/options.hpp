@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/** Options of an engine: auraio_options_t with setters that chain. The meaning of each is in auraio.h. */
+/**
+ * @file
+ * Options of an engine: auraio_options_t with setters that chain. The meaning of each is in auraio.h. */
 #ifndef AURAIO_OPTIONS_HPP
 #define AURAIO_OPTIONS_HPP
 

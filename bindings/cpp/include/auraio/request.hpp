@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/** A handle to one operation: a value that never names another operation, however late it is used. */
+/**
+ * @file
+ * A handle to one operation: a value that never names another operation, however late it is used. */
 #ifndef AURAIO_REQUEST_HPP
 #define AURAIO_REQUEST_HPP
 

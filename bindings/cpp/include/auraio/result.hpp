@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /**
+ * @file
  * Results as values: what co_await gives for `operation.nothrow()`.
  *
  * Result<T> is std::expected<T, std::error_code> where the standard library has it (C++23). Elsewhere it is

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /**
+ * @file
  * spawn: a task that nobody awaits. It starts at once, on the calling thread, goes on wherever its awaits
  * resume it, and frees itself. What it throws goes to a sink. Engine::drain() waits for spawned tasks that
  * await operations.

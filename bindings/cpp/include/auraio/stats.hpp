@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/** Figures of an engine, of a ring, of its latencies, and of the buffer pool: copies, as of the call that
+/**
+ * @file
+ * Figures of an engine, of a ring, of its latencies, and of the buffer pool: copies, as of the call that
  * gave them. The meaning of each is in auraio.h. */
 #ifndef AURAIO_STATS_HPP
 #define AURAIO_STATS_HPP

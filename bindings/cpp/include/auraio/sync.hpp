@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /**
+ * @file
  * sync_wait: from ordinary code into coroutines. Drives the engine until a task is done, and returns its
  * result.
  *

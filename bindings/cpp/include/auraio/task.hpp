@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /**
+ * @file
  * Task: a coroutine that starts when it is awaited or resumed, and hands its result to whoever awaits it.
  *
  * The Task object owns the frame. Two words of the promise decide everything that threads could disagree

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /**
+ * @file
  * Callables as callbacks of C.
  *
  * C calls a function with a pointer. The function is complete(), compiled for each type of callable, so

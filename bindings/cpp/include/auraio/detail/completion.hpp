@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /**
+ * @file
  * The hand-over between a coroutine that awaits an operation and the completion of that operation.
  *
  * An awaitable lives in the frame of the coroutine that awaits it, and is itself the user_data of the

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /**
+ * @file
  * The part of an engine that stays where it is.
  *
  * An Engine is a reference to its Core, so moving one moves a pointer, whatever is in flight. Three kinds of

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /**
+ * @file
  * Driving completions under the turn: once (a call of C that ends by itself), or until something has
  * happened.
  *

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /**
+ * @file
  * Memory of coroutine frames.
  *
  * A coroutine whose first parameters are std::allocator_arg and an allocator (after the object, for a member

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /**
+ * @file
  * Slots: small pieces of memory of one size, for what lives from a submission to its callback.
  *
  * A slot is taken by the thread that submits and given back by the thread that completes, so the pool belongs

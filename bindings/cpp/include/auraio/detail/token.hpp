@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /**
+ * @file
  * Stop tokens on their way through coroutines.
  *
  * A promise with a member stop_token() gives what its coroutine awaits the token by which it may be

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /**
+ * @file
  * The turn: one thread at a time drives an engine's completions, so that its callbacks never run at once.
  *
  * Who drives owns the turn. A call from inside a callback finds its own thread to be the owner and is served
