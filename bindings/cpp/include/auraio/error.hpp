@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file
- * What the bindings throw: an errno, and the name of the call that gave it. */
+ * What the bindings throw: an errno, and the name of the call that gave it.
+ */
 #ifndef AURAIO_ERROR_HPP
 #define AURAIO_ERROR_HPP
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file
- * The names, for headers that only mention them. */
+ * The names, for headers that only mention them.
+ */
 #ifndef AURAIO_FWD_HPP
 #define AURAIO_FWD_HPP
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file
- * Options of an engine: auraio_options_t with setters that chain. The meaning of each is in auraio.h. */
+ * Options of an engine: auraio_options_t with setters that chain. The meaning of each is in auraio.h.
+ */
 #ifndef AURAIO_OPTIONS_HPP
 #define AURAIO_OPTIONS_HPP
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file
- * A handle to one operation: a value that never names another operation, however late it is used. */
+ * A handle to one operation: a value that never names another operation, however late it is used.
+ */
 #ifndef AURAIO_REQUEST_HPP
 #define AURAIO_REQUEST_HPP
 

@@ -2,7 +2,8 @@
 /**
  * @file
  * Figures of an engine, of a ring, of its latencies, and of the buffer pool: copies, as of the call that
- * gave them. The meaning of each is in auraio.h. */
+ * gave them. The meaning of each is in auraio.h.
+ */
 #ifndef AURAIO_STATS_HPP
 #define AURAIO_STATS_HPP
 
