@@ -164,6 +164,8 @@ class Bench:
         """Run commands."""
         if block.how not in ("", "root"):
             raise Wrong(f"'sh {block.how}' is no way to run it: see docs/blocks.py")
+        if re.search(r"^\s*(?:sudo )?\./dev\b", block.text, re.MULTILINE):
+            raise Wrong("./dev would configure and build under this test: say `sh not-run: WHY`")
         return self.run(["bash", "-euo", "pipefail", "-c", block.text], folder)
 
     def folder(self):

@@ -67,6 +67,9 @@ class Pages(unittest.TestCase):
         self.assertIn("status 1", self.complaint("```sh\nfalse\ntrue\n```\n"))
         self.assertEqual(list((self.root / "build").iterdir()), [])
 
+    def test_a_block_does_not_build_the_tree_that_tests_it(self):
+        self.assertIn("./dev would configure", self.complaint("```sh\ntrue\n./dev test\n```\n"))
+
     def test_what_a_block_started_does_not_outlive_its_time(self):
         blocks.SECONDS, seconds = 1, blocks.SECONDS
         try:
