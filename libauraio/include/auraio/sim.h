@@ -7,7 +7,8 @@
  *     auraio_engine_t *engine = auraio_sim_engine(sim, NULL);
  *     int fd = auraio_sim_open(sim, "log", O_RDWR | O_CREAT);
  *     ... your code: auraio_write(engine, fd, ...), auraio_fsync(engine, fd, ...), auraio_wait(engine, -1)
- * ... auraio_sim_crash(sim); auraio_destroy(engine);
+ *     auraio_sim_crash(sim);
+ *     auraio_destroy(engine);
  *     ... your recovery, with a new engine ...
  *
  * The engine is the one that runs in production; its clock, its files and its device are the world's. The
@@ -106,7 +107,8 @@ AURAIO_API AURAIO_MUST_USE auraio_engine_t *auraio_sim_engine(auraio_sim_t *sim,
  * @param name   any string.
  * @param flags  of open(2): access mode, O_CREAT, O_EXCL, O_TRUNC, O_APPEND, O_DSYNC, O_SYNC, O_CLOEXEC.
  * O_DIRECT has no effect.
- * @return a descriptor, to be closed by the caller, or -1: EINVAL, ENOENT, EEXIST, ENOMEM, EMFILE.
+ * @return a descriptor, to be closed by the caller, or -1: EINVAL (NULL, or a flag that is not listed),
+ * ENOENT (no file has that name, and no O_CREAT), EEXIST (one has, and O_EXCL), ENOMEM, EMFILE.
  */
 AURAIO_API AURAIO_MUST_USE int auraio_sim_open(auraio_sim_t *sim, const char *name, int flags);
 
