@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Sourced by the .install scripts, in debian/tmp: pages_of adapt | library prints the pages of section 3 whose header is
 # auraio/adapt*.h, or another. Pages are there when the build makes them.
 pages_of()
