@@ -1,6 +1,6 @@
 # shellcheck shell=sh
-# Sourced by the .install scripts, in debian/tmp: pages_of adapt | library prints the pages of section 3 whose header is
-# auraio/adapt*.h, or another. Pages are there when the build makes them.
+# Sourced by what makes packages, where the installation was staged: pages_of adapt | library prints the pages of
+# section 3 whose header is auraio/adapt*.h, or another. Pages are there when the build makes them.
 pages_of()
 {
     find usr/share/man -path '*/man3/auraio*' 2>/dev/null | while read -r page; do
