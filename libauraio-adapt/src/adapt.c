@@ -118,8 +118,16 @@ static void close_batch(adapt_state_t *state)
         application_limited(state);
         return;
     }
+    int64_t gap_ns = arm->batch_gap_ns;
     adapt_cost_learn(&state->cost, arm);
     adapt_arm_close_batch(arm);
+    if (adapt_pace_has_ended(state, gap_ns)) {
+        if (state->mode == ADAPT_SEARCHING)
+            adapt_start_arm(state, state->limit, adapt_batch_size_for(state->limit));
+        else
+            adapt_cruise_move(state, state->base_limit);
+        return;
+    }
     if (adapt_pace_learn(state)) {
         if (state->mode == ADAPT_SEARCHING)
             adapt_search_begin_down(state,
@@ -157,6 +165,8 @@ static void add_samples(adapt_state_t *state, const auraio_adapt_batch_t *batch)
             over += sample->latency_ns > target_ns;
         }
     }
+    if (state->last_ns - arm->last_ns > arm->batch_gap_ns)
+        arm->batch_gap_ns = state->last_ns - arm->last_ns;
     arm->batch_samples += batch->count;
     arm->batch_bound += bound;
     arm->batch_over += over;

@@ -30,6 +30,7 @@ void adapt_arm_reset(adapt_arm_t *arm, int batch_size, int64_t pace_ns)
 static void open_batch(adapt_arm_t *arm, int64_t now_ns)
 {
     arm->batch_begin_ns = now_ns;
+    arm->batch_gap_ns = 0;
     arm->batch_samples = 0;
     arm->batch_bound = 0;
     arm->batch_over = 0;

@@ -26,7 +26,7 @@ void adapt_change_search(adapt_state_t *state, double change)
     adapt_goal_restore(state, change);
     adapt_ledger_forget(state);
     adapt_change_forget(state);
-    state->pace.pace_ns /= ADAPT_PACE_DISTRUST;
+    adapt_pace_forget(state, change);
     adapt_search_begin(state, from);
 }
 

@@ -56,6 +56,7 @@ typedef struct adapt_arm {
 
     /* the batch being filled */
     int64_t batch_begin_ns;
+    int64_t batch_gap_ns; /* the longest time without a completion */
     int64_t batch_samples;
     int64_t batch_bound;
     int64_t batch_over;
@@ -242,6 +243,9 @@ typedef struct adapt_change {
 typedef struct adapt_pace {
     int64_t pace_ns; /* the time a batch must take at least; 0: any */
     int64_t last_stall_ns;
+    int calm;     /* batches in a row, as long as the pace, without a stall */
+    bool stalled; /* the pace is that of stalls */
+    bool ended;   /* it was seen to be over since the device last changed */
 } adapt_pace_t;
 
 /* ---- goal */
@@ -390,6 +394,8 @@ bool adapt_change_is_suspected(adapt_state_t *state, adapt_estimate_t rate);
 void adapt_change_search(adapt_state_t *state, double change);
 bool adapt_pace_learn(adapt_state_t *state);
 void adapt_pace_keep(adapt_state_t *state);
+void adapt_pace_forget(adapt_state_t *state, double change);
+bool adapt_pace_has_ended(adapt_state_t *state, int64_t gap_ns);
 void adapt_pace_fade(adapt_state_t *state, adapt_estimate_t rate);
 int adapt_pace_batches(const adapt_state_t *state, int batches);
 void adapt_change_learn(adapt_state_t *state, adapt_estimate_t rate);

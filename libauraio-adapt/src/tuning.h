@@ -51,6 +51,8 @@
 /* Batches of an arm that follows a pace as long as this: each is a whole burst, and bursts resemble
  * each other. */
 #define ADAPT_PACE_LONG_NS INT64_C(20000000)
+/* So many batches in a row as long as a slice, but without a stall: the slices are over. */
+#define ADAPT_PACE_ENDED 2
 /* Batches that make an arm where each is a whole slice: the least that knows its scatter. */
 #define ADAPT_PACED_BATCHES 4
 /* Slices may end: each calm arm shortens the pace, so that it halves in some twenty arms ... */

@@ -1,6 +1,7 @@
 /* A small closed-loop device for tests: `servers` parallel servers behind one queue, exponential
  * service times, from a seed. The application always has work, and keeps exactly the controller's
- * limit in flight; or it has no more than `demand` operations, and starts another when one completes. */
+ * limit in flight; or it has no more than `demand` operations, and starts another when one completes. A
+ * throttled device begins no more than `per_slice` operations in each slice_ns. */
 #ifndef TEST_DEVICE_H
 #define TEST_DEVICE_H
 
@@ -19,6 +20,10 @@ typedef struct device {
     double service_ns;
     double hiccup_share; /* of the operations that are reported hiccup_ns later than they completed */
     int64_t hiccup_ns;
+    int per_slice; /* 0: not throttled */
+    int64_t slice_ns;
+    int64_t slice; /* the newest, and how many began in it */
+    int in_slice;
     uint64_t random;
     int64_t now_ns;
     int64_t free_at_ns[DEVICE_SERVERS_MAX];
@@ -52,6 +57,19 @@ static inline void device_init(device_t *device, int servers, double service_ns,
     device->random = seed;
 }
 
+/* When the throttle lets an operation begin that could at start_ns. */
+static inline int64_t device_throttle(device_t *device, int64_t start_ns)
+{
+    int64_t slice = start_ns / device->slice_ns;
+    if (slice <= device->slice)
+        slice = device->slice + (device->in_slice == device->per_slice);
+    if (slice > device->slice)
+        device->in_slice = 0;
+    device->slice = slice;
+    device->in_slice++;
+    return start_ns > slice * device->slice_ns ? start_ns : slice * device->slice_ns;
+}
+
 static inline void device_dispatch(device_t *device)
 {
     int server = 0;
@@ -60,6 +78,8 @@ static inline void device_dispatch(device_t *device)
             server = i;
     int64_t start_ns =
         device->free_at_ns[server] > device->now_ns ? device->free_at_ns[server] : device->now_ns;
+    if (device->per_slice > 0)
+        start_ns = device_throttle(device, start_ns);
     int64_t end_ns = start_ns + 1 + (int64_t)(-log(device_uniform(device)) * device->service_ns);
     assert(device->in_flight < DEVICE_QUEUE_MAX);
     device->free_at_ns[server] = end_ns;
