@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Two targets in one engine: the disk, and a loop device in memory that is throttled to 2,000 reads a second.
- * Turns with the disk alone and with both.
+ * Turns with the disk alone, both, and the slow one alone.
  */
 #include "live.h"
 
@@ -16,11 +16,11 @@
 #include "fatal.h"
 #include "throttle.h"
 
-enum { READS_PER_SECOND = 2000, ROUNDS = 5, SKIPPED = 77 };
+enum { READS_PER_SECOND = 2000, ROUNDS = 3, SKIPPED = 77 };
 
 static const off_t slow_bytes = 128 * 1024 * 1024;
-static const int64_t turn_ns = (int64_t)2500 * 1000 * 1000;
-static const int64_t counted_ns = (int64_t)1000 * 1000 * 1000; /* from here on */
+static const int64_t turn_ns = (int64_t)4000 * 1000 * 1000;
+static const int64_t counted_ns = (int64_t)2000 * 1000 * 1000; /* from here on */
 
 /* A loop device over memory; it is gone when it is closed. False: there is none here. */
 static bool open_loop(char *path, size_t capacity, int *ret_fd)
@@ -45,49 +45,57 @@ static bool open_loop(char *path, size_t capacity, int *ret_fd)
     return made;
 }
 
-/* One turn of one engine; the rates of the disk and, if it takes part, of the slow device. */
-static double turn(const struct live_disk *fast, const struct live_disk *slow, double *ret_slow_rate,
-                   auraio_target_stats_t *ret_slow)
+struct rates {
+    double of[2]; /* a second, of each disk */
+    int limit[2];
+};
+
+/* One turn of one engine with one or two disks; that of NULL is left out. */
+static void turn(const struct live_disk *const disks[2], struct rates *ret_rates)
 {
     const struct live_access access = {.block_bytes = 4096};
     auraio_engine_t *engine = live_engine(AURAIO_SELECT_ADAPTIVE, 0, 0);
-    struct live_load *loads[2] = {live_load_create(engine, fast, access, LIVE_OFFERED)};
-    int count = 1;
-    if (slow != NULL)
-        loads[count++] = live_load_create(engine, slow, access, LIVE_OFFERED);
+    struct live_load *loads[2];
+    int of[2], count = 0;
+    for (int i = 0; i < 2; i++) {
+        if (disks[i] == NULL)
+            continue;
+        of[count] = i;
+        loads[count++] = live_load_create(engine, disks[i], access, LIVE_OFFERED);
+    }
     for (int i = 0; i < count; i++)
         live_load_start(loads[i]);
     live_load_drive(loads, count, turn_ns);
-    if (slow != NULL) {
-        *ret_slow_rate = live_load_rate(loads[1], counted_ns, turn_ns);
-        (void)live_target(engine, slow->device, ret_slow);
+    for (int i = 0; i < count; i++) {
+        ret_rates->of[of[i]] = live_load_rate(loads[i], counted_ns, turn_ns);
+        ret_rates->limit[of[i]] = loads[i]->limits[loads[i]->bin - 1];
     }
-    const double rate = live_load_rate(loads[0], counted_ns, turn_ns);
     live_load_stop(loads, count);
     for (int i = 0; i < count; i++)
         live_load_destroy(loads[i]);
     auraio_destroy(engine);
-    return rate;
 }
 
 static void run_turns(const struct live_disk *fast, const struct live_disk *slow)
 {
-    double shares[ROUNDS];
-    printf("  %-8s %12s %12s %8s %12s %10s\n", "round", "disk alone", "beside", "share", "slow device",
-           "its limit");
+    const struct live_disk *const turns[3][2] = {{fast, NULL}, {fast, slow}, {NULL, slow}};
+    double shares[ROUNDS], slow_shares[ROUNDS];
+    printf("  %-6s %10s %6s %10s %6s %7s %10s %6s %10s %6s\n", "round", "disk alone", "limit", "beside",
+           "limit", "share", "slow alone", "limit", "beside", "limit");
     for (int round = 0; round < ROUNDS; round++) {
-        auraio_target_stats_t stats = {0};
-        double slow_rate = 0, alone = 0, beside;
-        if (round % 2 == 0)
-            alone = turn(fast, NULL, NULL, NULL);
-        beside = turn(fast, slow, &slow_rate, &stats);
-        if (round % 2 == 1)
-            alone = turn(fast, NULL, NULL, NULL);
-        shares[round] = beside / alone;
-        printf("  %-8d %12.0f %12.0f %8.3f %12.0f %10d\n", round + 1, alone, beside, shares[round], slow_rate,
-               stats.optimal_in_flight);
+        struct rates rates[3];
+        for (int i = 0; i < 3; i++) {
+            const int at = (round + i) % 3;
+            turn(turns[at], &rates[at]);
+        }
+        shares[round] = rates[1].of[0] / rates[0].of[0];
+        slow_shares[round] = rates[1].of[1] / rates[2].of[1];
+        printf("  %-6d %10.0f %6d %10.0f %6d %7.3f %10.0f %6d %10.0f %6d\n", round + 1, rates[0].of[0],
+               rates[0].limit[0], rates[1].of[0], rates[1].limit[0], shares[round], rates[2].of[1],
+               rates[2].limit[1], rates[1].of[1], rates[1].limit[1]);
     }
-    printf("  the disk keeps %.3f of what it reaches alone (median)\n", live_median(shares, ROUNDS));
+    printf("  the disk keeps %.3f of what it reaches alone, the slow device %.3f (medians)\n",
+           live_median(shares, ROUNDS), live_median(slow_shares, ROUNDS));
 }
 
 int live_two(const struct live_disk *disk)
