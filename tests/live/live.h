@@ -113,5 +113,6 @@ int live_access(const struct live_disk *disk);
 int live_two(const struct live_disk *disk);
 int live_rings(const struct live_disk *disk);
 int live_below(const struct live_disk *disk);
+int live_idle(const struct live_disk *disk);
 
 #endif

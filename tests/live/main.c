@@ -16,6 +16,7 @@ static const struct experiment {
     {"two", "the disk beside a throttled device, in one engine", live_two},
     {"rings", "16 threads with a ring each, and one with one", live_rings},
     {"below", "less in flight than the disk could serve, two minutes", live_below},
+    {"idle", "a thread asleep in an engine with nothing to do, a minute", live_idle},
 };
 
 enum { COUNT = sizeof(experiments) / sizeof(experiments[0]), WRONG_CALL = 2 };
