@@ -206,7 +206,7 @@ void auraio_adapt_complete(auraio_adapt_t *adapt, const auraio_adapt_batch_t *ba
         return;
     }
     if (late) {
-        adapt_arm_drop_batch(arm, state->last_ns);
+        adapt_arm_skip(arm, state->last_ns);
         return;
     }
     if (adapt_arm_batch_is_full(arm, state->last_ns)) {

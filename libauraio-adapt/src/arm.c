@@ -52,6 +52,14 @@ void adapt_arm_drop_batch(adapt_arm_t *arm, int64_t now_ns)
     open_batch(arm, now_ns);
 }
 
+/* What came with the reap at `now_ns` is no evidence, nor is the time since the one before: cut both out. To
+ * drop the batch would starve an arm of long ones where such reaps come every few milliseconds. */
+void adapt_arm_skip(adapt_arm_t *arm, int64_t now_ns)
+{
+    arm->batch_begin_ns += now_ns - arm->last_ns;
+    arm->last_ns = now_ns;
+}
+
 bool adapt_arm_batch_is_full(const adapt_arm_t *arm, int64_t now_ns)
 {
     return arm->batch_samples >= arm->batch_size && now_ns > arm->last_ns &&

@@ -82,6 +82,7 @@ typedef struct adapt_share_estimate {
 void adapt_arm_reset(adapt_arm_t *arm, int batch_size, int64_t pace_ns);
 void adapt_arm_begin(adapt_arm_t *arm, int64_t now_ns);
 void adapt_arm_drop_batch(adapt_arm_t *arm, int64_t now_ns);
+void adapt_arm_skip(adapt_arm_t *arm, int64_t now_ns);
 bool adapt_arm_batch_is_full(const adapt_arm_t *arm, int64_t now_ns);
 bool adapt_arm_batch_was_bound(const adapt_arm_t *arm);
 void adapt_arm_close_batch(adapt_arm_t *arm);

@@ -24,6 +24,7 @@ typedef struct device {
     int64_t slice_ns;
     int64_t slice; /* the newest, and how many began in it */
     int in_slice;
+    int late_every; /* of so many completions one waited for the application; 0: none */
     uint64_t random;
     int64_t now_ns;
     int64_t free_at_ns[DEVICE_SERVERS_MAX];
@@ -111,6 +112,8 @@ static inline int64_t device_step(device_t *device, auraio_adapt_t *adapt)
     device->completes_ns[first] = device->completes_ns[device->in_flight];
     auraio_adapt_batch_t batch = {
         .now_ns = device->now_ns, .in_flight = device->in_flight, .count = 1, .samples = &sample};
+    if (device->late_every > 0 && device->completed % device->late_every == 0)
+        batch.flags = AURAIO_ADAPT_LATE;
     auraio_adapt_complete(adapt, &batch);
     return sample.latency_ns;
 }

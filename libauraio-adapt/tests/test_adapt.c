@@ -195,6 +195,19 @@ Test(adapt, a_search_recovers_when_a_throttle_goes_under_it)
     }
 }
 
+/* Batches of a throttled device hold hundreds of completions, and none of them would be free of late ones. */
+Test(adapt, searches_a_throttled_device_although_the_application_is_often_late)
+{
+    device_t device;
+    device_init(&device, 8, 40 * US, 11);
+    device.slice_ns = 100000 * US;
+    device.per_slice = 500;
+    device.late_every = 100;
+    auraio_adapt_t adapt = drive_controller(0, 1, 256);
+    device_run(&device, &adapt, 40000);
+    cr_assert_geq(count_of(&adapt, AURAIO_ADAPT_CAUSE_KNEE_FOUND), 1);
+}
+
 /* Nine in a thousand operations take longer than the target whatever the depth, so a queue has hardly any
  * exceedances left to make. */
 Test(adapt, takes_the_depth_that_throughput_needs_when_latency_has_another_cause)

@@ -69,6 +69,7 @@ static void print_phase(const struct live_load *load, const char *state, const s
 static void print_decisions(const auraio_engine_t *engine, const struct live_load *load)
 {
     auraio_decision_t decisions[AURAIO_DECISIONS_MAX];
+    auraio_target_stats_t stats = {0};
     const int targets = auraio_get_target_count(engine);
     const int count = auraio_get_decisions(engine, targets - 1, decisions, AURAIO_DECISIONS_MAX);
     for (int i = 0; i < count; i++)
@@ -77,6 +78,9 @@ static void print_decisions(const auraio_engine_t *engine, const struct live_loa
                 decisions[i].new_limit, auraio_phase_name(decisions[i].aimd_phase),
                 auraio_cause_name(decisions[i].cause), decisions[i].throughput_ops, decisions[i].gain,
                 decisions[i].gain_error);
+    (void)live_target(engine, load->disk->device, &stats);
+    fprintf(stderr, "    %.1f %% of what was judged had waited for the application\n",
+            100.0 * (double)stats.ops_late / (double)stats.ops_judged);
 }
 
 static void run_round(const struct live_disk *disk, const struct live_change *change,
