@@ -14,10 +14,9 @@ static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
 static LIST_HEAD(, pool) registry_pools = LIST_HEAD_INITIALIZER(registry_pools);
 static uint64_t registry_last_id;
 
-static pthread_once_t registry_once = PTHREAD_ONCE_INIT;
 static pthread_key_t registry_key;
 static bool registry_has_key;
-static int registry_error;
+static bool registry_started;
 
 /* With the registry's lock held: the cache's figures and blocks go to its pool. */
 static void retire(struct pool_cache *cache)
@@ -89,23 +88,30 @@ static void unlock_in_child(void)
     unlock_after_fork();
 }
 
-/* Without a key pools work, without caches. */
-static void registry_start(void)
+/* With the lock. Without a key pools work, without caches; without handlers there is no pool, until the next
+ * one asks for them again. */
+static int registry_start(void)
 {
+    if (registry_started)
+        return 0;
+    const int error = pthread_atfork(lock_for_fork, unlock_after_fork, unlock_in_child);
+    if (error)
+        return -error;
     registry_has_key = pthread_key_create(&registry_key, thread_end) == 0;
-    registry_error = -pthread_atfork(lock_for_fork, unlock_after_fork, unlock_in_child);
+    registry_started = true;
+    return 0;
 }
 
 int pool_registry_enter(struct pool *pool)
 {
-    pthread_once(&registry_once, registry_start);
-    if (registry_error < 0)
-        return registry_error;
     pthread_mutex_lock(&registry_lock);
-    pool->id = ++registry_last_id;
-    LIST_INSERT_HEAD(&registry_pools, pool, link);
+    const int rc = registry_start();
+    if (rc == 0) {
+        pool->id = ++registry_last_id;
+        LIST_INSERT_HEAD(&registry_pools, pool, link);
+    }
     pthread_mutex_unlock(&registry_lock);
-    return 0;
+    return rc;
 }
 
 static void unlink_from_owner(struct pool_cache *cache)

@@ -55,6 +55,17 @@ Test(pool_create, fails_when_forks_cannot_be_watched)
     cr_assert_null(pool);
 }
 
+Test(pool_create, works_once_forks_can_be_watched_again)
+{
+    struct pool_options options = support_options(4096);
+    pool_t *pool = NULL;
+    support_countdown[SUPPORT_ATFORK] = 0;
+    cr_assert_eq(pool_create(&options, &pool), -ENOMEM);
+    support_countdown[SUPPORT_ATFORK] = -1;
+    cr_assert_eq(pool_create(&options, &pool), 0);
+    pool_destroy(pool);
+}
+
 Test(pool_destroy, takes_null)
 {
     int unmapped = support_calls[SUPPORT_MUNMAP];
