@@ -253,7 +253,7 @@ static int create_owned(struct ring_group *group, struct ring **ret_ring)
     int index = atomic_load(&group->rings_used), node = node_here(group);
     if (!ring) {
         if (index >= group->ring_count)
-            return -EAGAIN;
+            return -EUSERS;
         int rc = ring_new(group, index, node, &ring);
         if (rc < 0)
             return rc;

@@ -430,10 +430,10 @@ AURAIO_INLINE auraio_op_t auraio_op(auraio_opcode_t opcode)
  * @param user_data  for the callback.
  * @return a handle, or NULL: EINVAL (engine, op or a pointer NULL, fd < 0, len 0, offset below -1, an unknown
  * opcode, flag or buffer type, a bad index, iovcnt outside 1..IOV_MAX), EAGAIN (max_pending operations are
- * pending), ESHUTDOWN (the engine is being destroyed), ENOENT (a registered buffer is named and none is
- * registered), EOVERFLOW (offset + len is outside the registered buffer), EBUSY (an unregister of the buffers
- * is under way), EPERM (the engine was inherited by fork), ENOMEM (no memory for a request slot), EMFILE (no
- * descriptor for the first ring).
+ * pending; with AURAIO_SELECT_THREAD_LOCAL also: every ring belongs to a thread), ESHUTDOWN (the engine is
+ * being destroyed), ENOENT (a registered buffer is named and none is registered), EOVERFLOW (offset + len is
+ * outside the registered buffer), EBUSY (an unregister of the buffers is under way), EPERM (the engine was
+ * inherited by fork), ENOMEM (no memory for a request slot), EMFILE (no descriptor for the first ring).
  */
 AURAIO_API auraio_request_t *auraio_submit(auraio_engine_t *engine, const auraio_op_t *op,
                                            auraio_callback_t callback, void *user_data);
@@ -550,7 +550,8 @@ AURAIO_API int auraio_request_rw_flags(const auraio_request_t *req);
  * auraio_poll() clears it. From the first call on, submissions enter the kernel at once. It belongs to the
  * engine; do not read or close it. With AURAIO_SELECT_THREAD_LOCAL it is the calling thread's own.
  *
- * @return the descriptor, or -1: EINVAL, EMFILE, ENOMEM, EPERM.
+ * @return the descriptor, or -1: EINVAL, EMFILE, ENOMEM, EPERM, EAGAIN (as auraio_submit(), for want of a
+ * ring).
  */
 AURAIO_API AURAIO_MUST_USE int auraio_get_poll_fd(const auraio_engine_t *engine);
 

@@ -43,6 +43,8 @@ int error_int(int error, const char *format, long long a, long long b);
 /* The same with one double. */
 int error_real(int error, const char *format, double real);
 void *error_null(int error, const char *format, long long a, long long b);
+/* Of EAGAIN with AURAIO_SELECT_THREAD_LOCAL, when there are no more rings; takes their number. */
+extern const char *const error_no_ring;
 /* Errors that every call with an engine has; 0, or a positive errno with *ret_reason. */
 int engine_refuses(const auraio_engine_t *engine, const char **ret_reason);
 

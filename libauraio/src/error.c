@@ -18,6 +18,9 @@ struct reason {
 
 static __thread struct reason last;
 
+const char *const error_no_ring =
+    "each of the %lld rings belongs to a thread, or to operations that a thread left: raise ring_count";
+
 int error_int(int error, const char *format, long long a, long long b)
 {
     last.format = format;

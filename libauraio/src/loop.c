@@ -11,6 +11,8 @@ int auraio_get_poll_fd(const auraio_engine_t *engine)
     if (engine_check(engine) < 0)
         return -1;
     int fd = ring_group_poll_fd(engine->group);
+    if (fd == -EUSERS)
+        return error_int(EAGAIN, error_no_ring, auraio_get_ring_count(engine), 0);
     return fd < 0 ? error_int(-fd, "no poll descriptor could be made", 0, 0) : fd;
 }
 

@@ -123,6 +123,8 @@ static struct refusal refused_by_rings(const auraio_engine_t *engine, int error)
     case EAGAIN:
         return (struct refusal){"%lld operations are pending, which is max_pending: wait for some",
                                 engine->options.max_pending, error};
+    case EUSERS:
+        return (struct refusal){error_no_ring, auraio_get_ring_count(engine), EAGAIN};
     case ENOENT:
         return (struct refusal){"no buffers are registered: call auraio_register_buffers() first", 0, error};
     case EOVERFLOW:

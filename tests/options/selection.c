@@ -221,3 +221,29 @@ Test(sqpoll, an_engine_reads_again_after_its_kernel_thread_slept)
     auraio_destroy(engine);
     pipe_close(pipe);
 }
+
+static void *find_no_ring(void *context)
+{
+    struct local *local = context;
+    static char buf[BYTES];
+    check_refused(auraio_read(local->engine, local->fd, auraio_buf(buf), BYTES, 0, NULL, NULL), EAGAIN);
+    check_that(strstr(auraio_last_error(), "ring_count") != NULL);
+    check_fails(auraio_get_poll_fd(local->engine), EAGAIN);
+    check_that(strstr(auraio_last_error(), "1 rings") != NULL);
+    return NULL;
+}
+
+Test(selection, a_thread_that_finds_every_ring_taken_is_told_which_option_to_raise)
+{
+    auraio_options_t options = mode_options(AURAIO_SELECT_THREAD_LOCAL);
+    struct local local = {.fd = file_of_pattern(BYTES)};
+    char buf[BYTES];
+    pthread_t thread;
+    options.ring_count = 1;
+    local.engine = engine_with(&options);
+    check_is(perform_read(local.engine, local.fd, buf, BYTES, 0), BYTES);
+    check_is(pthread_create(&thread, NULL, find_no_ring, &local), 0);
+    check_is(pthread_join(thread, NULL), 0);
+    auraio_destroy(local.engine);
+    close(local.fd);
+}

@@ -262,8 +262,8 @@ extern _Atomic uint64_t *ring_process_identity;
 /*
  * Accept operations. Chains (RING_OP_LINKED) are accepted as a whole or not at all. Returns how many were
  * accepted, from the first on; when fewer than @count, *ret_error is why the next one was not (-EAGAIN,
- * -ESHUTDOWN, -ENOENT, -EOVERFLOW, -EBUSY, -EINVAL (buffer index), -ENOMEM, -EMFILE ...). @handles has room
- * for all.
+ * -EUSERS (every ring is another thread's), -ESHUTDOWN, -ENOENT, -EOVERFLOW, -EBUSY, -EINVAL (buffer index),
+ * -ENOMEM, -EMFILE ...). @handles has room for all.
  */
 int ring_group_submit(struct ring_group *group, const struct ring_op *ops, int count, ring_handle_t *handles,
                       int *ret_error);
