@@ -78,3 +78,30 @@ int __wrap_io_uring_register_iowq_max_workers(struct io_uring *ring, unsigned *m
     const int error = inject(CALL_REGISTER_WORKERS);
     return error ? -error : __real_io_uring_register_iowq_max_workers(ring, most);
 }
+
+int __real_io_uring_register_buffers_sparse(struct io_uring *ring, unsigned count);
+int __wrap_io_uring_register_buffers_sparse(struct io_uring *ring, unsigned count);
+int __wrap_io_uring_register_buffers_sparse(struct io_uring *ring, unsigned count)
+{
+    const int error = inject(CALL_REGISTER_BUFFERS);
+    return error ? -error : __real_io_uring_register_buffers_sparse(ring, count);
+}
+
+int __real_io_uring_register_buffers_update_tag(struct io_uring *ring, unsigned at, const struct iovec *iovs,
+                                                const __u64 *tags, unsigned count);
+int __wrap_io_uring_register_buffers_update_tag(struct io_uring *ring, unsigned at, const struct iovec *iovs,
+                                                const __u64 *tags, unsigned count);
+int __wrap_io_uring_register_buffers_update_tag(struct io_uring *ring, unsigned at, const struct iovec *iovs,
+                                                const __u64 *tags, unsigned count)
+{
+    const int error = inject(CALL_REGISTER_BUFFERS);
+    return error ? -error : __real_io_uring_register_buffers_update_tag(ring, at, iovs, tags, count);
+}
+
+int __real_io_uring_register_iowq_aff(struct io_uring *ring, size_t size, const cpu_set_t *mask);
+int __wrap_io_uring_register_iowq_aff(struct io_uring *ring, size_t size, const cpu_set_t *mask);
+int __wrap_io_uring_register_iowq_aff(struct io_uring *ring, size_t size, const cpu_set_t *mask)
+{
+    const int error = inject(CALL_REGISTER_WORKERS);
+    return error ? -error : __real_io_uring_register_iowq_aff(ring, size, mask);
+}
