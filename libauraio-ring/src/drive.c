@@ -135,16 +135,23 @@ static bool is_relied_on(const struct ring *ring)
     return atomic_load(&group->sleepers) > 0 || atomic_load(&group->poll_fd_used);
 }
 
+/* Again until the kernel takes it or nobody relies on it. */
+static int hand_over_insisting(struct ring *ring)
+{
+    int rc = hand_over(ring);
+    while (backend_is_short(rc) && is_relied_on(ring)) {
+        group_pause(ring->group);
+        rc = hand_over(ring);
+    }
+    return rc;
+}
+
 void ring_hand_over(struct ring *ring)
 {
     int rc = ring->ops->submit(ring->backend);
     ring_present(ring);
     if (rc < 0)
-        rc = hand_over(ring);
-    while (backend_is_short(rc) && is_relied_on(ring)) {
-        group_pause(ring->group);
-        rc = hand_over(ring);
-    }
+        (void)hand_over_insisting(ring);
 }
 
 bool ring_try_hand_over(struct ring *ring)
@@ -152,18 +159,29 @@ bool ring_try_hand_over(struct ring *ring)
     return hand_over(ring) >= 0;
 }
 
-/*
- * What the driver holds back is published and not taken; an orphaned ring, and one whose hand-over the kernel
- * refused, is owed one. A ring whose callbacks run on another thread is handed over there.
- */
+/* What the driver holds back is published and not taken; an orphaned ring, and one whose hand-over the kernel
+ * refused, is owed one. */
+static bool needs_hand_over(const struct ring *ring)
+{
+    return ring->backend &&
+           (backend_published(ring->backend) > 0 || atomic_load_explicit(&ring->owed, memory_order_relaxed));
+}
+
+/* In passing. A ring whose callbacks run on another thread is handed over there. */
 static int hand_over_if_needed(struct ring *ring, void *thread)
 {
     bool ours = ((const struct ring_thread *)thread)->frames != NULL;
-    if (!ring->backend || (atomic_load_explicit(&ring->batches, memory_order_relaxed) > 0 && !ours))
-        return 0;
-    if (backend_published(ring->backend) == 0 && !atomic_load_explicit(&ring->owed, memory_order_relaxed))
+    if (!needs_hand_over(ring) || (atomic_load_explicit(&ring->batches, memory_order_relaxed) > 0 && !ours))
         return 0;
     int rc = hand_over(ring);
+    return rc > 0 ? rc : 0;
+}
+
+/* As promised: whatever callbacks run there, for they may last, or sleep in a call of their own. */
+static int hand_over_now(struct ring *ring, void *unused)
+{
+    (void)unused;
+    int rc = needs_hand_over(ring) ? hand_over_insisting(ring) : 0;
     return rc > 0 ? rc : 0;
 }
 
@@ -174,7 +192,7 @@ int group_hand_over(struct ring_group *group)
 
 int ring_group_flush(struct ring_group *group)
 {
-    return group_hand_over(group);
+    return group_each_ring(group, hand_over_now, NULL);
 }
 
 /* ------------------------------------------------------------------- reap */
@@ -398,7 +416,7 @@ struct ring_thread *group_enter_driving(struct ring_group *group)
 void group_hand_over_elsewhere(struct ring_group *group, struct ring_thread *thread)
 {
     thread->elsewhere = false;
-    (void)group_hand_over(group);
+    (void)ring_group_flush(group);
 }
 
 int ring_group_poll(struct ring_group *group)

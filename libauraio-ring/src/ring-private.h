@@ -110,7 +110,7 @@ struct ring {
     struct slot_list done;         /* finished, callback to come */
     int unsure;                    /* storage operations in the kernel whose class came from the cache */
     int completions_since_look;    /* at the classes of what is in the kernel */
-    _Atomic bool owed; /* something to hand over although nothing is published: see ring_needs_hand_over() */
+    _Atomic bool owed; /* something to hand over although nothing is published: see needs_hand_over() */
     _Atomic int batches; /* threads that run callbacks of a batch of this ring, and hand over at its end */
     bool active;         /* in the group's bitmap of rings with work */
     int idle_scans;

@@ -163,6 +163,112 @@ static int readable(int fd, int timeout_ms)
     return poll(&pollfd, 1, timeout_ms);
 }
 
+/* Two rings, and a thread in a callback of each. One of them lasts until what the other submits has run. */
+enum { RINGS = 2 };
+
+struct stay {
+    auraio_engine_t *engine;
+    pipe_pair_t first, second, answers; /* what completes the operation of each ring; what it waits for */
+    char bytes[RINGS], answer;
+    atomic_bool staying;
+    int answered;
+};
+
+static struct stay stay_begin(void)
+{
+    auraio_options_t options = mode_options(AURAIO_SELECT_ROUND_ROBIN);
+    options.ring_count = RINGS;
+    return (struct stay){.engine = engine_with(&options),
+                         .first = pipe_open(0),
+                         .second = pipe_open(0),
+                         .answers = pipe_open(0),
+                         .answer = 'x'};
+}
+
+static void stay_end(struct stay *stay)
+{
+    auraio_destroy(stay->engine);
+    pipe_close(stay->first);
+    pipe_close(stay->second);
+    pipe_close(stay->answers);
+}
+
+static void stay_until_answered(auraio_request_t *req, ssize_t result, void *user_data)
+{
+    struct stay *stay = user_data;
+    char byte;
+    (void)req;
+    (void)result;
+    atomic_store(&stay->staying, true);
+    for (; stay->answered < RINGS && readable(stay->answers.read_fd, PATIENCE_MS) == 1; stay->answered++)
+        if (read(stay->answers.read_fd, &byte, 1) != 1)
+            return;
+}
+
+static bool is_staying(void *stay)
+{
+    return atomic_load(&((struct stay *)stay)->staying);
+}
+
+/* One operation for each ring. */
+static void answer(struct stay *stay)
+{
+    for (int i = 0; i < RINGS; i++)
+        (void)!auraio_write(stay->engine, stay->answers.write_fd, auraio_buf(&stay->answer), 1, -1, NULL,
+                            NULL);
+}
+
+static void answer_in_callback(auraio_request_t *req, ssize_t result, void *stay)
+{
+    (void)req;
+    (void)result;
+    answer(stay);
+}
+
+static void *wait_once(void *engine)
+{
+    (void)auraio_wait(engine, PATIENCE_MS);
+    return NULL;
+}
+
+/* The callback of the second ring runs on a thread of its own from here on. */
+static pthread_t stay_elsewhere(struct stay *stay)
+{
+    pthread_t thread;
+    check_accepted(auraio_read(stay->engine, stay->first.read_fd, auraio_buf(&stay->bytes[0]), 1, -1,
+                               answer_in_callback, stay));
+    check_accepted(auraio_read(stay->engine, stay->second.read_fd, auraio_buf(&stay->bytes[1]), 1, -1,
+                               stay_until_answered, stay));
+    check_is(pthread_create(&thread, NULL, wait_once, stay->engine), 0);
+    fd_write_all(stay->second.write_fd, "x", 1);
+    check_that(await_condition(is_staying, stay, PATIENCE_MS));
+    return thread;
+}
+
+Test(progress, what_a_callback_submits_to_another_ring_goes_though_a_callback_of_that_one_lasts,
+     .timeout = 60)
+{
+    struct stay stay = stay_begin();
+    pthread_t thread = stay_elsewhere(&stay);
+    fd_write_all(stay.first.write_fd, "x", 1);
+    check_at_least(auraio_wait(stay.engine, PATIENCE_MS), 1);
+    check_is(pthread_join(thread, NULL), 0);
+    check_is(stay.answered, RINGS);
+    stay_end(&stay);
+}
+
+Test(progress, a_flush_reaches_a_ring_though_a_callback_of_it_lasts, .timeout = 60)
+{
+    struct stay stay = stay_begin();
+    pthread_t thread = stay_elsewhere(&stay);
+    check_is(auraio_poll(stay.engine), 0); /* this thread drives: what it submits may be held back */
+    answer(&stay);
+    check_at_least(auraio_flush(stay.engine), 0);
+    check_is(pthread_join(thread, NULL), 0);
+    check_is(stay.answered, RINGS);
+    stay_end(&stay);
+}
+
 TestEveryMode(progress, the_poll_fd_becomes_readable_for_what_was_submitted_after_it, .timeout = 60,
               .init = set_up_blocks, .fini = tear_down_blocks)
 {
