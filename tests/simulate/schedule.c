@@ -86,10 +86,15 @@ static bool may_look(void)
     return true;
 }
 
-/* What is in the kernel is within what the ring holds credits for; a chain goes as a whole. */
+/*
+ * What is in the kernel is within what the ring holds credits for; a chain goes as a whole. An operation
+ * whose target could not be told for lack of memory may turn out to be this one's when it is in the kernel.
+ */
 static void check_limits(const struct ring *ring)
 {
     enum { CHAIN_MAX = 4 };
+    if (plan.faulty_memory)
+        return;
     for (int i = LANE_STORAGE; i < LANES; i++) {
         const struct ring_lane *lane = &ring->lanes[i];
         int most = plan.engine->control ? lane->credits : lane->limit;

@@ -293,9 +293,9 @@ static void note_written(struct token *token, uint64_t put)
         file->unsure[token->offset + i] = true;
         file->unsure_bytes[token->offset + i] = pattern(number, token->offset + i);
     }
-    if (unsure) { /* it may have grown, too */
+    if (unsure) { /* it may have grown, too, by all or a part of it */
         struct stat st;
-        if (fstat(file->fd, &st) == 0 && (uint64_t)st.st_size == token->offset + token->len &&
+        if (fstat(file->fd, &st) == 0 && (uint64_t)st.st_size <= token->offset + token->len &&
             (uint64_t)st.st_size > file->size)
             file->size = (uint64_t)st.st_size;
     }
