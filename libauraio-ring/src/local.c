@@ -39,6 +39,11 @@ uint64_t ring_new_thread_id(void)
     return atomic_fetch_add(&thread_ids, 1) + 1;
 }
 
+uint64_t ring_thread_id(void)
+{
+    return ring_thread()->id;
+}
+
 /* ------------------------------------------------------------ end of a thread */
 
 /*

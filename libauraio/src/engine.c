@@ -141,10 +141,12 @@ void auraio_destroy(auraio_engine_t *engine)
         return; /* from a callback that runs because of the destroy under way */
     atomic_store(&engine->shut_down, true);
     ring_group_shut_down(engine->group);
-    if (ring_group_in_callback(engine->group))
-        engine->destroy_when_unwound = true;
-    else
+    if (!ring_group_in_callback(engine->group)) {
         engine_free(engine);
+        return;
+    }
+    engine->destroy_when_unwound = true;
+    atomic_store(&engine->unwinder, ring_thread_id());
 }
 
 void auraio_shutdown(auraio_engine_t *engine)
@@ -153,6 +155,7 @@ void auraio_shutdown(auraio_engine_t *engine)
         return;
     ring_group_shut_down(engine->group);
     engine->settle_when_unwound = true;
+    atomic_store(&engine->unwinder, ring_thread_id());
     engine_unwind(engine);
 }
 
@@ -166,4 +169,6 @@ void engine_unwind(auraio_engine_t *engine)
     }
     if (engine->destroy_when_unwound)
         engine_free(engine);
+    else
+        atomic_store(&engine->unwinder, 0);
 }

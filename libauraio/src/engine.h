@@ -31,8 +31,9 @@ struct auraio_engine {
     _Atomic bool stop_asked;
     _Atomic bool shut_down;    /* auraio_shutdown() or auraio_destroy() was called */
     _Atomic bool destroyed;    /* auraio_destroy() was */
-    bool settle_when_unwound;  /* auraio_shutdown() was called from a callback */
-    bool destroy_when_unwound; /* auraio_destroy() was */
+    _Atomic uint64_t unwinder; /* id of the thread whose callback asked for one of these; 0: none did */
+    bool settle_when_unwound;  /* auraio_shutdown(); of the unwinder alone, as is the next */
+    bool destroy_when_unwound; /* auraio_destroy() */
 };
 
 /*
@@ -105,10 +106,12 @@ const struct ring_memory *memory_of_rings(auraio_engine_t *engine);
 void meter_observe(void *context, int ring, const struct ring_sample *samples, int count, int64_t now_ns);
 void meter_free_all(auraio_engine_t *engine);
 
-/* Whether a callback asked for what can only be done when the calls that drive have returned. */
+/* Whether a callback of this thread asked for what can only be done when the calls that drive have returned.
+ */
 static inline bool engine_must_unwind(const auraio_engine_t *engine)
 {
-    return engine->settle_when_unwound || engine->destroy_when_unwound;
+    uint64_t unwinder = atomic_load_explicit(&engine->unwinder, memory_order_relaxed);
+    return __builtin_expect(unwinder != 0, 0) && unwinder == ring_thread_id();
 }
 
 /* Called when a public call that drove completions returns: shuts the engine down or destroys it if a

@@ -250,6 +250,9 @@ void ring_group_settle(struct ring_group *group);
 /* Refuse new operations with -ESHUTDOWN from now on. */
 void ring_group_shut_down(struct ring_group *group);
 
+/* Of the calling thread; never 0, never reused. */
+uint64_t ring_thread_id(void);
+
 /* Whether the calling thread is inside a callback of this group. */
 bool ring_group_in_callback(const struct ring_group *group);
 
