@@ -52,6 +52,8 @@ static void set_crowded(struct ring_group *group, bool crowded)
 
 void group_share_pending(struct ring_group *group, int rings)
 {
+    if (atomic_load(&group->shut_down))
+        return;
     atomic_store_explicit(&group->quick_pending, group->config.max_pending / (2 * rings),
                           memory_order_relaxed);
     set_crowded(group, atomic_load_explicit(&group->crowded, memory_order_relaxed));
@@ -60,8 +62,10 @@ void group_share_pending(struct ring_group *group, int rings)
 /* Whoever is accepting has done so when this returns, and whoever comes later looks whether he may. */
 void group_end_accepting(struct ring_group *group)
 {
+    pthread_mutex_lock(&group->rings_lock); /* whoever makes a ring shares anew */
     atomic_store_explicit(&group->quick_pending, 0, memory_order_relaxed);
     set_crowded(group, true);
+    pthread_mutex_unlock(&group->rings_lock);
     for (int i = 0; i < atomic_load(&group->rings_used); i++) {
         struct ring *ring = group_ring(group, i);
         if (!ring)
@@ -393,7 +397,11 @@ int64_t ring_group_submit_one(struct ring_group *group, const struct ring_op *op
 {
     struct ring *ring;
     int rc = group_select(group, &ring);
-    return rc < 0 ? rc : submit_to(ring, ring_thread(), op);
+    if (rc < 0)
+        return rc;
+    int64_t handle = submit_to(ring, ring_thread(), op);
+    ring_leave(ring, INSIDE_SUBMITTING);
+    return handle;
 }
 
 int ring_group_submit(struct ring_group *group, const struct ring_op *ops, int count, ring_handle_t *handles,
@@ -418,24 +426,19 @@ int ring_group_submit(struct ring_group *group, const struct ring_op *ops, int c
     *ret_error = rc;
     if (accepted == 0) {
         ring_unlock(ring);
-        return 0;
+    } else {
+        struct settlement settlement = settle_locked(ring, thread);
+        ring_unlock(ring);
+        settle_unlocked(ring, thread, settlement);
     }
-    struct settlement settlement = settle_locked(ring, thread);
-    ring_unlock(ring);
-    settle_unlocked(ring, thread, settlement);
+    ring_leave(ring, INSIDE_SUBMITTING);
     return accepted;
 }
 
-int64_t ring_group_transfer(struct ring_group *group, struct ring_op_head head, uintptr_t where, uint64_t len,
-                            int64_t offset, ring_callback_t callback, void *user_data)
+static inline int64_t transfer_to(struct ring *ring, struct ring_thread *thread, struct ring_op_head head,
+                                  uintptr_t where, uint64_t len, int64_t offset, ring_callback_t callback,
+                                  void *user_data)
 {
-    struct ring_thread *thread = ring_thread();
-    struct ring *ring = thread->cached_ring;
-    if (thread->cached_group != group->id) {
-        int rc = group_select(group, &ring);
-        if (rc < 0)
-            return rc;
-    }
     ring_lock(ring);
     struct ring_slot *slot = ring->free;
     if (slot) { /* what accept_plain() hands over must be whole */
@@ -460,4 +463,19 @@ int64_t ring_group_transfer(struct ring_group *group, struct ring_op_head head, 
         .u.buffer_offset = where, .len = len, .offset = offset, .callback = callback, .user_data = user_data};
     op.head = head;
     return submit_to(ring, thread, &op);
+}
+
+int64_t ring_group_transfer(struct ring_group *group, struct ring_op_head head, uintptr_t where, uint64_t len,
+                            int64_t offset, ring_callback_t callback, void *user_data)
+{
+    struct ring_thread *thread = ring_thread();
+    struct ring *ring = thread->cached_ring;
+    if (thread->cached_group != group->id || !ring_enter(ring, INSIDE_SUBMITTING)) {
+        int rc = group_select(group, &ring);
+        if (rc < 0)
+            return rc;
+    }
+    int64_t handle = transfer_to(ring, thread, head, where, len, offset, callback, user_data);
+    ring_leave(ring, INSIDE_SUBMITTING);
+    return handle;
 }

@@ -75,7 +75,8 @@ int ring_group_cancel(struct ring_group *group, ring_handle_t handle)
     struct ring *ring = slot->ring;
     if (ring->group != group)
         return -EINVAL;
-    if (atomic_load(&ring->local) && atomic_load(&ring->owner) != ring_thread()->id) {
+    bool ours = atomic_load(&ring->owner) == ring_thread()->id && ring_enter(ring, INSIDE_CALL);
+    if (atomic_load(&ring->local) && !ours) {
         int rc = local_post_cancel(ring, handle);
         if (rc != -EAGAIN) /* its owner has just ended: the ring is shared now */
             return rc;
@@ -89,5 +90,7 @@ int ring_group_cancel(struct ring_group *group, ring_handle_t handle)
     ring_unlock(ring);
     if (rc == 0)
         ring_hand_over(ring);
+    if (ours)
+        ring_leave(ring, INSIDE_CALL);
     return rc;
 }

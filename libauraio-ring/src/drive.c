@@ -192,7 +192,10 @@ int group_hand_over(struct ring_group *group)
 
 int ring_group_flush(struct ring_group *group)
 {
-    return group_each_ring(group, hand_over_now, NULL);
+    struct ring *own = group_enter(group);
+    int handed_over = group_each_ring(group, hand_over_now, NULL);
+    group_leave(own);
+    return handed_over;
 }
 
 /* ------------------------------------------------------------------- reap */
@@ -421,11 +424,17 @@ void group_hand_over_elsewhere(struct ring_group *group, struct ring_thread *thr
 
 int ring_group_poll(struct ring_group *group)
 {
+    struct ring *own = group_enter(group);
     struct ring_thread *thread = group_enter_driving(group);
     int ran = thread->frames ? group_serve_frames(group) : 0;
+    if (!own) /* a callback may have submitted */
+        own = group_enter(group);
+    if (group_wants_ring(group))
+        group_hand_in(group);
     (void)group_hand_over(group);
     ran += group_reap(group);
     if (thread->elsewhere)
         group_hand_over_elsewhere(group, thread);
+    group_leave(own);
     return ran;
 }

@@ -243,60 +243,31 @@ static int stop_endless_here(struct ring *ring, void *meta)
     return 0;
 }
 
-/*
- * A ring whose owner lives, but does not use the library any more: only the owner could have its completions
- * posted. What was posted is delivered; the rest is torn down with the ring.
- */
-static void take_over(struct ring *ring)
+/* Until when: a thread that is inside may come out at any moment. */
+static int64_t next_look_ns(const struct ring_group *group, bool busy)
 {
-    ring_mutex_lock(&ring->lock);
-    atomic_store(&ring->local, false);
-    atomic_store(&ring->owner, 0);
-    ring_take_completions(ring);
-    ring->ops->close(ring->backend);
-    ring->backend = NULL;
-    for (int i = 0; i < ring->slab_count; i++) {
-        struct ring_slot *slots = slot_at(ring->slabs[i] << SLAB_SLOT_BITS);
-        for (int place = 0; place < SLAB_SLOTS; place++) {
-            struct ring_slot *slot = &slots[place];
-            slot->flags |= SLOT_SHUT_DOWN; /* what its predecessor releases is stopped, not dispatched */
-            if (slot_state(slot) == SLOT_KERNEL)
-                ring_left_kernel(ring, slot);
-            else if (slot_state(slot) == SLOT_QUEUED)
-                ring_dequeue(ring, slot);
-            else
-                continue;
-            ring_finish(ring, slot, slot_stopped_result(slot));
-        }
-    }
-    (void)ring_mark_active(ring);
-    ring_mutex_unlock(&ring->lock);
-}
-
-static void take_over_foreign(struct ring_group *group)
-{
-    for (int i = 0; i < atomic_load(&group->rings_used); i++) {
-        struct ring *ring = group_ring(group, i);
-        if (ring && atomic_load(&ring->local) && atomic_load(&ring->owner) != ring_thread()->id &&
-            ring_pending(ring) > 0)
-            take_over(ring);
-    }
+    enum { LOOK_AGAIN_NS = 100 * 1000 * 1000, LOOK_BUSY_NS = 1000 * 1000 };
+    return group_now_ns(group) + (busy ? LOOK_BUSY_NS : LOOK_AGAIN_NS);
 }
 
 void ring_group_settle(struct ring_group *group)
 {
+    enum { PATIENCE_NS = 500 * 1000 * 1000 };
     assert(fork_is_own(group->identity) && !ring_group_in_callback(group));
+    atomic_store(&group->settler, ring_thread()->id); /* before the wake-up: see group_sleep() */
     ring_group_shut_down(group);
     group_end_accepting(group);
     local_group_gone(group);
-    take_over_foreign(group);
-    enum { LOOK_AGAIN_NS = 100 * 1000 * 1000, PATIENT_LOOKS = 5 };
-    for (int looks = 0; ring_group_pending(group) > 0; looks++) {
-        bool meta = looks >= PATIENT_LOOKS;
+    int64_t patient_ns = group_now_ns(group) + PATIENCE_NS, left_ns;
+    bool busy;
+    while ((busy = group_take_rings(group)) || ring_group_pending(group) > 0) {
+        bool meta = group_now_ns(group) >= patient_ns;
         (void)group_each_ring(group, stop_endless_here, &meta);
-        int64_t until_ns = group_now_ns(group) + LOOK_AGAIN_NS, left_ns;
+        int64_t until_ns = next_look_ns(group, busy);
         while (ring_group_pending(group) > 0 && (left_ns = until_ns - group_now_ns(group)) > 0)
             (void)ring_group_wait(group, left_ns, NULL);
+        if (busy)
+            group_pause(group);
     }
 }
 

@@ -59,7 +59,8 @@ static void leave_kernel(struct ring *ring)
         for (int place = 0; place < SLAB_SLOTS; place++) {
             bool known;
             if (slot_state(&slots[place]) != SLOT_KERNEL ||
-                class_of_fd(ring->group, slots[place].op.fd, &known) == SLOT_STORAGE)
+                (slots[place].op.opcode != RING_OP_OPENAT && /* of a FIFO waits for its other end */
+                 class_of_fd(ring->group, slots[place].op.fd, &known) == SLOT_STORAGE))
                 continue;
             while (!ring_make_room(ring, 1)) /* without its cancel it would keep this thread */
                 group_pause(ring->group);
@@ -116,7 +117,7 @@ static void finish_all(struct ring *ring, int64_t error)
 }
 
 /* The owner ends and leaves operations: make the ring one that any thread may drive. */
-static void orphan_ring(struct ring *ring)
+void local_orphan(struct ring *ring)
 {
     struct ring_group *group = ring->group;
     local_read_mail(ring);
@@ -143,7 +144,7 @@ static void orphan_ring(struct ring *ring)
 static void leave_ring(struct ring *ring)
 {
     if (ring_pending(ring) > 0) {
-        orphan_ring(ring);
+        local_orphan(ring);
         return;
     }
     close_kernel_side(ring);
@@ -217,6 +218,8 @@ static struct ring *find_owned(struct ring_group *group, uint64_t owner)
  */
 static struct ring *recycle(struct ring_group *group)
 {
+    if (atomic_load(&group->settler) != 0) /* its owner may have handed it in from inside a call */
+        return NULL;
     for (int i = 0; i < atomic_load(&group->rings_used); i++) {
         struct ring *ring = group_ring(group, i);
         if (!ring || atomic_load(&ring->owner) != 0)
@@ -262,6 +265,7 @@ static int create_owned(struct ring_group *group, struct ring **ret_ring)
         int rc = ring_new(group, index, node, &ring);
         if (rc < 0)
             return rc;
+        ring->of_thread = true;
         atomic_store(&ring->local, true);
         atomic_store(&group->rings[index], ring);
         atomic_store(&group->rings_used, index + 1);

@@ -164,6 +164,14 @@ static void barrier_everywhere(void)
     (void)syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
 }
 
+void group_barrier(const struct ring_group *group)
+{
+    if (group->own_barriers)
+        atomic_thread_fence(memory_order_seq_cst);
+    else
+        barrier_everywhere();
+}
+
 void group_choose_barriers(struct ring_group *group)
 {
     group->own_barriers = syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) < 0;
@@ -189,9 +197,10 @@ void group_sync_rings(struct ring_group *group)
             ring_sync_tables(ring);
         ring_unlock(ring);
     }
-    struct ring *own = is_thread_local(group) ? own_ring(group, ring_thread()) : NULL;
+    struct ring *own = group_enter(group);
     if (own && own->backend)
         ring_sync_tables(own);
+    group_leave(own);
 }
 
 /* The kernel's opinion of a registration comes from the ring of the calling thread. */
@@ -213,6 +222,7 @@ static int try_here(struct ring_group *group, const struct iovec *iovs, const in
             (void)ring->ops->set_files(ring->backend, NULL, 0);
     }
     ring_unlock(ring);
+    ring_leave(ring, INSIDE_SUBMITTING);
     return rc;
 }
 

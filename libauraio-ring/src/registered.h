@@ -102,6 +102,7 @@ static inline void ring_begin_fixed(struct ring *ring)
 int ring_resolve_fixed(struct ring *ring, struct ring_slot *slot);
 /* Whether unregister can have other threads pass a barrier, or they must do it themselves at every use. */
 void group_choose_barriers(struct ring_group *group);
+void group_barrier(const struct ring_group *group);
 void group_drop_tables(struct ring_group *group);
 /* Complete an unregister that waits for the last user. */
 void group_finish_unregister(struct ring_group *group);

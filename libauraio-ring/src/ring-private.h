@@ -81,10 +81,13 @@ struct ring {
     struct ring_group *group;
     int index;
     int node;
-    _Atomic bool local;            /* belongs to the thread `owner`; the lock is not used */
-    _Atomic uint64_t owner;        /* thread id; 0: none */
-    bool owner_drives;             /* the owner has polled or waited */
-    bool closing;                  /* the owner is ending: nothing enters the kernel */
+    _Atomic bool local;     /* belongs to the thread `owner`; the lock is not used */
+    _Atomic uint64_t owner; /* thread id; 0: none */
+    bool of_thread;         /* was made for one thread (THREAD_LOCAL), whose it may be no more */
+    _Atomic int inside;     /* of_thread: calls that the owner is in; written by it alone */
+    _Atomic bool taken;     /* of_thread: not the owner's any more, or being looked at; see takeover.c */
+    bool owner_drives;      /* the owner has polled or waited */
+    bool closing;           /* the owner is ending: nothing enters the kernel */
     const struct backend_ops *ops; /* of backend */
     struct backend *backend;
     int bell_fd; /* local: wakes the owner; -1: none */
@@ -110,7 +113,7 @@ struct ring {
     struct slot_list done;         /* finished, callback to come */
     int unsure;                    /* storage operations in the kernel whose class came from the cache */
     int completions_since_look;    /* at the classes of what is in the kernel */
-    _Atomic bool owed; /* something to hand over although nothing is published: see needs_hand_over() */
+    _Atomic bool owed;   /* something to hand over although nothing is published: see needs_hand_over() */
     _Atomic int batches; /* threads that run callbacks of a batch of this ring, and hand over at its end */
     bool active;         /* in the group's bitmap of rings with work */
     int idle_scans;
@@ -194,6 +197,7 @@ struct ring_group {
     _Atomic int visitors;          /* THREAD_LOCAL: threads that walk the bitmap of shared rings */
     _Atomic bool poll_fd_used;
     _Atomic bool shut_down;
+    _Atomic uint64_t settler;   /* id of the thread that settles the group; 0: none does */
     _Atomic uint32_t next_ring; /* round robin */
     _Atomic uint64_t spills;
     _Atomic int64_t present_ns; /* shared rings, while watched: see ring_present() */
@@ -282,6 +286,8 @@ static inline bool in_callback_of(const struct ring_group *group, const struct r
     return false;
 }
 
+/* Make the calling thread's ring one that any thread may drive. */
+void local_orphan(struct ring *ring);
 void local_group_born(struct ring_group *group);
 void local_group_gone(struct ring_group *group);
 void local_read_mail(struct ring *ring);
@@ -506,7 +512,7 @@ static inline bool is_thread_local(const struct ring_group *group)
     return group->config.select == RING_SELECT_THREAD_LOCAL;
 }
 
-/* The ring a submission of the calling thread goes to. */
+/* The ring a submission of the calling thread goes to, entered for submitting: ring_leave(). */
 int group_select(struct ring_group *group, struct ring **ret_ring);
 void group_note_ring(struct ring_group *group, const struct ring *ring);
 /* Where in the topology's list the first CPU is that a shared ring serves. */
@@ -564,5 +570,6 @@ void group_pause(const struct ring_group *group);
 int group_watch_ring(struct ring_group *group, struct ring *ring);
 
 #include "registered.h"
+#include "takeover.h"
 
 #endif

@@ -151,9 +151,13 @@ static struct ring *ring_of_frame(const struct ring_group *group)
 
 int group_select(struct ring_group *group, struct ring **ret_ring)
 {
+    int rc;
     switch (group->config.select) {
     case RING_SELECT_THREAD_LOCAL:
-        return local_ring(group, true, ret_ring);
+        do
+            rc = local_ring(group, true, ret_ring);
+        while (rc == 0 && !ring_enter(*ret_ring, INSIDE_SUBMITTING)); /* taken from us: the next one is new */
+        return rc;
     case RING_SELECT_ROUND_ROBIN: {
         uint32_t turn = atomic_fetch_add_explicit(&group->next_ring, 1, memory_order_relaxed);
         return shared_ring(group, (int)(turn % (uint32_t)group->ring_count), ret_ring);

@@ -140,18 +140,14 @@ static void arm_bell(struct ring *ring)
     ring->bell_armed = true;
 }
 
-static int local_poll_fd(struct ring_group *group)
+static int notify_fd(struct ring *ring)
 {
-    struct ring *ring;
-    int rc = local_ring(group, true, &ring);
-    if (rc < 0)
-        return rc;
     if (ring->notify_fd >= 0)
         return ring->notify_fd;
     int fd = fd_out_of_the_way(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (fd < 0)
         return -errno;
-    rc = ring->ops->notify(ring->backend, fd);
+    int rc = ring->ops->notify(ring->backend, fd);
     if (rc < 0) {
         fd_close(fd);
         return rc;
@@ -163,6 +159,17 @@ static int local_poll_fd(struct ring_group *group)
     uint64_t one = 1;
     if (ring_is_ready(ring)) /* what completed before is still to be seen */
         (void)!write(fd, &one, sizeof(one));
+    return fd;
+}
+
+static int local_poll_fd(struct ring_group *group)
+{
+    struct ring *ring;
+    int rc = group_select(group, &ring);
+    if (rc < 0)
+        return rc;
+    int fd = notify_fd(ring);
+    ring_leave(ring, INSIDE_SUBMITTING);
     return fd;
 }
 
@@ -369,14 +376,15 @@ static int group_sleep(struct ring_group *group, struct ring *only, int64_t time
 {
     struct sleep_plan plan = {.group = group};
     uint64_t wakes = atomic_load(&group->wake_count);
-    if (was_asked(group, idle_since)) /* after the look at wake_count, which is raised after asked_count */
+    /* After the look at wake_count, which is raised after either. */
+    if (was_asked(group, idle_since) || group_wants_ring(group))
         return 0;
     if (only && only->local && ring_pending(only) > 0) { /* its owner's bell wakes a local ring */
         (void)plan_ring(only, &plan);
         return sleep_as_planned(&plan, timeout_ns, idle_since != NULL, wakes);
     }
     atomic_fetch_add(&group->sleepers, 1);
-    if (!idle_since)
+    if (!idle_since && !is_thread_local(group))
         wakes = atomic_load(&group->wake_count);
     if (only && group_only_ring(group, ring_thread()) == only)
         (void)plan_ring(only, &plan);
@@ -396,10 +404,13 @@ int ring_group_wait(struct ring_group *group, int64_t timeout_ns, const uint64_t
 {
     if (timeout_ns == 0)
         return ring_group_poll(group);
+    struct ring *own = group_enter(group);
     struct ring_thread *thread = group_enter_driving(group);
     int ran = thread->frames ? group_serve_frames(group) : 0;
     int64_t until_ns = timeout_ns > 0 ? group_now_ns(group) + timeout_ns : 0, left_ns = timeout_ns;
     for (int rc = 0; ran == 0;) {
+        if (group_wants_ring(group))
+            group_hand_in(group);
         struct ring *only = group_only_ring(group, thread);
         ran = only ? ring_reap(only) : group_reap(group);
         if (ran > 0 || rc < 0 || was_asked(group, idle_since))
@@ -410,5 +421,6 @@ int ring_group_wait(struct ring_group *group, int64_t timeout_ns, const uint64_t
     }
     if (thread->elsewhere)
         group_hand_over_elsewhere(group, thread);
+    group_leave(own);
     return ran;
 }

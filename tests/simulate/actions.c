@@ -452,11 +452,9 @@ static void look_around(void)
     library_leave(was);
 }
 
-/* Not with rings of threads' own: it takes them from threads that may be using them. */
 static void shut_down(void)
 {
-    if (plan.options.ring_select != AURAIO_SELECT_THREAD_LOCAL)
-        drive(ENDS, call_shutdown, 0, "shutdown");
+    drive(ENDS, call_shutdown, 0, "shutdown");
 }
 
 static void think(void)
