@@ -66,7 +66,9 @@ void ring_report_batch(struct ring *ring)
         int64_t mean_ns = ring->batch_latency_ns;
         if (ring->batch_measured > 1)
             mean_ns /= ring->batch_measured;
-        ring->latency_ns += (mean_ns - ring->latency_ns) / 4;
+        int64_t latency_ns = atomic_load_explicit(&ring->latency_ns, memory_order_relaxed);
+        atomic_store_explicit(&ring->latency_ns, latency_ns + (mean_ns - latency_ns) / 4,
+                              memory_order_relaxed);
     }
     int64_t ops = atomic_load_explicit(&ring->ops_completed, memory_order_relaxed) + ring->sample_count;
     int64_t bytes = atomic_load_explicit(&ring->bytes_transferred, memory_order_relaxed) + ring->batch_bytes;

@@ -190,6 +190,14 @@ int group_hand_over(struct ring_group *group)
     return group_each_ring(group, hand_over_if_needed, ring_thread());
 }
 
+void ring_hand_over_quick(struct ring *ring, struct ring_thread *thread)
+{
+    enum { SLEEP_NS = 5000 };
+    int64_t latency_ns = atomic_load_explicit(&ring->latency_ns, memory_order_relaxed);
+    if (latency_ns > 0 && latency_ns < SLEEP_NS)
+        (void)hand_over_if_needed(ring, thread);
+}
+
 int ring_group_flush(struct ring_group *group)
 {
     struct ring *own = group_enter(group);

@@ -136,8 +136,8 @@ struct ring {
     struct pins pins;
 
     struct ring_clock clock;
-    int64_t now_ns;     /* of the batch being completed */
-    int64_t latency_ns; /* moving average, storage */
+    int64_t now_ns;             /* of the batch being completed */
+    _Atomic int64_t latency_ns; /* any: moving average, storage */
     struct ring_sample samples[BATCH_MAX];
     int sample_count;
     int64_t batch_latency_ns; /* sum over the storage operations of the batch */
@@ -547,6 +547,11 @@ void group_hand_over_elsewhere(struct ring_group *group, struct ring_thread *thr
 struct ring *group_only_ring(struct ring_group *group, const struct ring_thread *thread);
 /* Hand over; where the kernel refuses, again until nobody relies on it. */
 void ring_hand_over(struct ring *ring);
+/*
+ * What a waiter does before it goes to sleep on its only ring: where operations complete sooner than a thread
+ * falls asleep and wakes up (reads of the page cache, by the call that hands them over), hand over and look.
+ */
+void ring_hand_over_quick(struct ring *ring, struct ring_thread *thread);
 /* Once. Whether there is nothing left. */
 bool ring_try_hand_over(struct ring *ring);
 /* With the ring's lock. True: the caller must group_wake_sleepers() after unlocking. */

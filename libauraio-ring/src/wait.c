@@ -225,7 +225,7 @@ static struct backend_wait coalesced(const struct ring *ring, int64_t timeout_ns
     struct backend_wait wait = {.min_events = 1, .timeout_ns = timeout_ns};
     if (in_kernel >= 8 && ring->brought < in_kernel / 2) {
         wait.min_events = (unsigned)in_kernel / 4;
-        wait.min_wait_ns = ring->latency_ns / 2;
+        wait.min_wait_ns = atomic_load_explicit(&ring->latency_ns, memory_order_relaxed) / 2;
     }
     return wait;
 }
@@ -412,6 +412,8 @@ int ring_group_wait(struct ring_group *group, int64_t timeout_ns, const uint64_t
         if (group_wants_ring(group))
             group_hand_in(group);
         struct ring *only = group_only_ring(group, thread);
+        if (only)
+            ring_hand_over_quick(only, thread);
         ran = only ? ring_reap(only) : group_reap(group);
         if (ran > 0 || rc < 0 || was_asked(group, idle_since))
             break;
