@@ -9,9 +9,16 @@ bool annotate_wanted;
 
 #include <valgrind/memcheck.h>
 
+/* The other tools of Valgrind don't know what is defined, and answer no request about it. */
+static bool on_memcheck(void)
+{
+    char byte = 0, bits = 0;
+    return RUNNING_ON_VALGRIND && VALGRIND_GET_VBITS(&byte, &bits, 1) == 1;
+}
+
 void annotate_look(void)
 {
-    if (RUNNING_ON_VALGRIND)
+    if (on_memcheck())
         annotate_wanted = true;
 }
 

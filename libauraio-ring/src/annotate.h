@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Valgrind does not see what the kernel writes through io_uring: under it, and only then, memory that a
+ * Memcheck does not see what the kernel writes through io_uring: under it, and only then, memory that a
  * completed operation has filled is declared defined.
  */
 #ifndef AURAIO_RING_ANNOTATE_H
@@ -8,7 +8,7 @@
 
 #include "slot.h"
 
-extern bool annotate_wanted; /* the process runs under Valgrind; set by annotate_look() */
+extern bool annotate_wanted; /* the process runs under Memcheck; set by annotate_look() */
 
 void annotate_look(void);
 void annotate_filled(const struct ring_slot *slot);
