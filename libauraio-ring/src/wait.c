@@ -22,7 +22,13 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { POLL_RINGS_MAX = 8, RETRY_NS = 1000 * 1000, NO_WAKE_FD_NS = 10 * 1000 * 1000 };
+enum {
+    POLL_RINGS_MAX = 8,
+    COALESCE_MIN =
+        16, /* operations in the kernel: of fewer the device would miss those that wait to be taken */
+    RETRY_NS = 1000 * 1000,
+    NO_WAKE_FD_NS = 10 * 1000 * 1000
+};
 
 /* ppoll(); a negative timeout never ends. */
 static int poll_fds(const struct ring_group *group, struct pollfd *fds, unsigned count, int64_t timeout_ns)
@@ -221,9 +227,9 @@ static int plan_ring(struct ring *ring, void *context)
  */
 static struct backend_wait coalesced(const struct ring *ring, int64_t timeout_ns)
 {
-    int in_kernel = ring->local && ring_pending(ring) >= 8 ? ring_storage_in_kernel(ring) : 0;
+    int in_kernel = ring->local && ring_pending(ring) >= COALESCE_MIN ? ring_storage_in_kernel(ring) : 0;
     struct backend_wait wait = {.min_events = 1, .timeout_ns = timeout_ns};
-    if (in_kernel >= 8 && ring->brought < in_kernel / 2) {
+    if (in_kernel >= COALESCE_MIN && ring->brought < in_kernel / 2) {
         wait.min_events = (unsigned)in_kernel / 4;
         wait.min_wait_ns = atomic_load_explicit(&ring->latency_ns, memory_order_relaxed) / 2;
     }
