@@ -12,6 +12,7 @@
 #include "faults.h"
 #include "files.h"
 #include "process.h"
+#include "ring-private.h"
 #include "support.h"
 
 enum { BYTES = 10000, INJECT_RESULT = 1 /* IORING_NOP_INJECT_RESULT, Linux 6.10 */ };
@@ -100,6 +101,62 @@ Test(enter, a_kernel_whose_completions_have_no_room_is_asked_to_make_some)
     check_is(drain(group), 1);
     check_is(outcome.result, BYTES);
     ring_group_destroy(group);
+}
+
+/* ------------------------------------------------------------ quick and slow reads */
+
+/* Have the ring, which has been used, believe that its operations take so long. */
+static void set_latency(const struct ring_group *group, int64_t latency_ns)
+{
+    for (int i = 0; i < atomic_load(&group->rings_used); i++) {
+        struct ring *ring = group_ring(group, i);
+        if (ring)
+            ring->latency_ns = latency_ns;
+    }
+}
+
+Test(enter, a_wait_for_quick_reads_hands_over_and_looks_before_it_thinks_of_sleep)
+{
+    static const int64_t latencies[] = {1000, 1000000000};
+    for (int mode = 0; mode < 2; mode++) {
+        struct ring_group *group = group_of(both[mode]);
+        check_reads(group); /* from here on this thread drives, and what it submits is held back */
+        for (int slow = 0; slow < 2; slow++) {
+            struct outcome outcome = {0};
+            struct ring_op op = reading(&outcome);
+            set_latency(group, latencies[slow]);
+            fault_clear();
+            (void)submit(group, &op);
+            check_is(ring_group_wait(group, -1, NULL), 1);
+            check_is(outcome.result, BYTES);
+            check_is(fault_calls(FAULT_ENTER), 1);
+            check_is((fault_enter_flags & IORING_ENTER_EXT_ARG) != 0, slow);
+        }
+        ring_group_destroy(group);
+    }
+}
+
+Test(enter, where_reads_were_quick_a_slow_one_is_slept_for)
+{
+    for (int mode = 0; mode < 2; mode++) {
+        struct ring_group *group = group_of(both[mode]);
+        struct outcome outcome = {0};
+        int ends[2];
+        check_reads(group);
+        fault_clear();
+        set_latency(group, 1);
+        check_is(pipe(ends), 0);
+        struct ring_op op = op_transfer(RING_OP_READ, ends[0], bytes, 1, -1, &outcome);
+        (void)submit(group, &op);
+        check_is(ring_group_wait(group, 1000000, NULL), 0);
+        check_is(fault_enter_flags & IORING_ENTER_EXT_ARG, IORING_ENTER_EXT_ARG);
+        check_is(write(ends[1], "x", 1), 1);
+        check_is(drain(group), 1);
+        check_is(outcome.result, 1);
+        close(ends[0]);
+        close(ends[1]);
+        ring_group_destroy(group);
+    }
 }
 
 Test(enter, what_was_interrupted_long_ago_does_not_matter)
