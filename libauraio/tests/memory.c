@@ -5,6 +5,7 @@
  */
 #include "engine.h"
 #include "meter.h"
+#include "metrics.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -223,5 +224,16 @@ Test(memory, rings_made_smaller_and_sqpoll_refused_are_explained)
     check_is(auraio_get_backend_info(engine, &info), 0);
     check_that(strstr(info.reason, "SQPOLL") != NULL);
     check_is(info.features & AURAIO_FEATURE_SQPOLL, 0);
+    auraio_destroy(engine);
+}
+
+Test(memory, metrics_need_none)
+{
+    static char text[1 << 16];
+    auraio_engine_t *engine = engine_new();
+    use_engine(engine);
+    fault_clear();
+    check_at_least(auraio_format_metrics(engine, text, sizeof(text)), 1);
+    check_is(fault_calls(FAULT_MEMORY), 0);
     auraio_destroy(engine);
 }

@@ -5,6 +5,7 @@
  * Children do not assert. They leave with the line of the first check that failed, or with 0.
  */
 #include <auraio.h>
+#include <auraio/metrics.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/stat.h>
@@ -94,6 +95,7 @@ static void expect_the_rest_refused(const struct inherited *inherited)
     child_refused(auraio_set_target_p99(engine, 1));
     child_refused(auraio_get_target_stats(engine, 0, &target));
     child_refused(auraio_get_decisions(engine, 0, &decision, 1));
+    child_refused(auraio_format_metrics(engine, NULL, 0));
     child_requires(auraio_get_target_count(engine) == 0);
     child_refused_null(auraio_buffer_alloc(engine, BYTES));
     auraio_get_stats(engine, &stats);

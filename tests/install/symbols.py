@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""libauraio.so exports exactly the functions that auraio.h and auraio/sim.h declare, each with a version;
+"""libauraio.so exports exactly the functions that auraio.h and those in auraio/ declare, each with a version;
 libauraio.a has all. A build that makes only one of them is held to that one.
 
 usage: symbols.py MESON BUILD PREFIX
@@ -53,7 +53,8 @@ def check_soname(library):
 
 def main():
     with staged.staged(*sys.argv[1:]) as stage:
-        functions = declared(stage.headers / "auraio.h") | declared(stage.headers / "auraio" / "sim.h")
+        headers = [stage.headers / "auraio.h", *(stage.headers / "auraio" / name for name in ("metrics.h", "sim.h"))]
+        functions = set().union(*(declared(header) for header in headers))
         if len(functions) < 40:
             staged.fail(f"only {len(functions)} declarations were found: {sorted(functions)}")
         for linking in stage.linkings():

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Limits that change while everybody works: threads read from two devices far above the limit, one keeps
- * changing the latency target, one reads statistics and decisions of every target and ring.
+ * changing the latency target, one reads statistics, decisions and metrics of every target and ring.
  */
+#include <auraio/metrics.h>
 #include <pthread.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -50,6 +51,7 @@ static void *look(void *unused)
     auraio_target_stats_t target;
     auraio_ring_stats_t ring;
     auraio_stats_t stats;
+    static char text[1 << 16];
     (void)unused;
     while (atomic_load(&world.working) > 0) {
         for (int i = 0; i < auraio_get_target_count(world.engine); i++) {
@@ -63,6 +65,7 @@ static void *look(void *unused)
         for (int i = 0; i < auraio_get_ring_count(world.engine); i++)
             require(auraio_get_ring_stats(world.engine, i, &ring) == 0);
         auraio_get_stats(world.engine, &stats);
+        require(auraio_format_metrics(world.engine, text, sizeof(text)) > 0);
         sched_yield();
     }
     return NULL;
