@@ -22,6 +22,7 @@ tests|clang|command -v clang
 tests|libclang-rt-dev|clang_sanitizes
 tests|libcriterion-dev|pkg-config --exists criterion
 chart|gnuplot-nox|command -v gnuplot
+tests|systemtap-sdt-dev|has_header sys/sdt.h
 tests|cmake|command -v cmake
 tests|make|command -v make
 coverage|gcovr|command -v gcovr

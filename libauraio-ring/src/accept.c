@@ -5,6 +5,8 @@
  */
 #include "ring-private.h"
 
+#include <auraio-probe.h>
+
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -193,6 +195,7 @@ static int take_over_one(struct ring *ring, const struct ring_op *op, struct rin
         unfill(ring, slot);
         return rc;
     }
+    PROBE6(submit, ring->group, slot->handle, slot->op.fd, slot->op.opcode, slot->op.len, slot->op.offset);
     ring_add_pending(ring, 1);
     *ret_slot = slot;
     return 0;
@@ -237,8 +240,12 @@ static int accept_chain(struct ring *ring, const struct ring_op *ops, int count,
         rc = take_over_chain(ring, ops, count, slots);
     end_counting(ring->group, counting);
     if (rc == 0) {
-        for (int i = 0; i < count; i++)
-            handles[i] = slots[i]->handle;
+        for (int i = 0; i < count; i++) {
+            const struct ring_slot *slot = slots[i];
+            handles[i] = slot->handle;
+            PROBE6(submit, ring->group, slot->handle, slot->op.fd, slot->op.opcode, slot->op.len,
+                   slot->op.offset);
+        }
         ring_admit(ring, slots[0], count);
         if (ring->deadline_count > 0)
             deadline_arm(ring);
@@ -447,6 +454,8 @@ static inline int64_t transfer_to(struct ring *ring, struct ring_thread *thread,
         slot->op.user_data = user_data;
     }
     if (__builtin_expect(accept_plain(ring, head, where, len) != NULL, 1)) {
+        PROBE6(submit, ring->group, slot->handle, slot->op.fd, slot->op.opcode, slot->op.len,
+               slot->op.offset);
         int64_t handle = (int64_t)slot->handle;
         if (thread->frames && thread->frames->ring == ring && (ring->local || ring->active)) {
             ring->idle_scans = 0;

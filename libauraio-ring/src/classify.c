@@ -8,6 +8,8 @@
  */
 #include "ring-private.h"
 
+#include <auraio-probe.h>
+
 #include <assert.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -78,6 +80,8 @@ static struct class_entry look_at_fd(struct ring *ring, int fd, bool *ret_known)
         else if (is_direct(ring, fd, &st))
             entry.kind = FD_DIRECT;
         *cache_entry(ring, fd) = entry;
+        PROBE4(file, ring->group, fd, S_ISBLK(st.st_mode) ? st.st_rdev : st.st_dev,
+               entry.lane - LANE_STORAGE);
     }
     note_lane(ring, entry.lane);
     return entry;

@@ -7,6 +7,8 @@
 #include "kernel.h"
 #include "ring-private.h"
 
+#include <auraio-probe.h>
+
 #include <assert.h>
 #include <errno.h>
 #include <poll.h>
@@ -97,6 +99,8 @@ void ring_add_sample(struct ring *ring, const struct ring_slot *slot)
         ring->batch_latency_ns += sample->latency_ns;
         ring->batch_measured++;
     }
+    PROBE6(complete, ring->group, slot->handle, sample->kind, sample->target, slot->result,
+           sample->latency_ns);
     if (ring->sample_count == BATCH_MAX)
         ring_report_samples(ring);
 }

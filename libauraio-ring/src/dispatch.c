@@ -5,6 +5,8 @@
  */
 #include "ring-private.h"
 
+#include <auraio-probe.h>
+
 #include <assert.h>
 #include <errno.h>
 #include <unistd.h>
@@ -19,6 +21,7 @@ void ring_stamp(struct ring *ring)
     struct backend_queue *queue = backend_queue(ring->backend);
     if (queue->stamped == queue->tail)
         return;
+    PROBE2(dispatch, ring->group, queue->tail - queue->stamped);
     if (queue->tail - queue->stamped > queue->entries)
         queue->stamped = queue->tail - queue->entries;
     int64_t now_ns = ring_now_ns(ring);

@@ -6,6 +6,8 @@
 #include "annotate.h"
 #include "ring-private.h"
 
+#include <auraio-probe.h>
+
 #include <assert.h>
 #include <errno.h>
 #include <unistd.h>
@@ -259,6 +261,8 @@ static inline void take_completion(struct ring *ring, const struct backend_compl
     ring->batch_latency_ns += sample->latency_ns;
     ring->batch_measured++;
     ring->batch_bytes += result;
+    PROBE6(complete, ring->group, slot->handle, sample->kind, sample->target, slot->result,
+           sample->latency_ns);
     if (ring->sample_count == BATCH_MAX)
         ring_report_samples(ring);
 }

@@ -4,6 +4,8 @@
 #include "numa.h"
 #include "ring-private.h"
 
+#include <auraio-probe.h>
+
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -101,6 +103,7 @@ static int open_with(struct ring *ring, const struct backend_ops *ops, bool loca
     if (rc < 0)
         return rc;
     ring->ops = ops;
+    PROBE4(ring_create, ring->group, ring->index, wanted.entries, local);
     int room = wanted.completions / 2, storage = storage_room(config, wanted.completions);
     ring->credits_max = storage - RING_TARGETS; /* one of each target needs no credit */
     if (ring->credits_max < config->queue_depth)

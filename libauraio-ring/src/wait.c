@@ -13,6 +13,8 @@
 #include "fds.h"
 #include "ring-private.h"
 
+#include <auraio-probe.h>
+
 #include <assert.h>
 #include <errno.h>
 #include <poll.h>
@@ -425,7 +427,13 @@ int ring_group_wait(struct ring_group *group, int64_t timeout_ns, const uint64_t
             break;
         if (timeout_ns > 0)
             left_ns = until_ns - group_now_ns(group);
-        rc = timeout_ns > 0 && left_ns <= 0 ? -ETIME : group_sleep(group, only, left_ns, idle_since);
+        if (timeout_ns > 0 && left_ns <= 0) {
+            rc = -ETIME;
+            continue;
+        }
+        PROBE2(wait_begin, group, left_ns);
+        rc = group_sleep(group, only, left_ns, idle_since);
+        PROBE2(wait_end, group, rc);
     }
     if (thread->elsewhere)
         group_hand_over_elsewhere(group, thread);

@@ -12,6 +12,7 @@
  * time, and waits for the lock only when it has no room for more: none is lost.
  */
 #include "target.h"
+#include "trace.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -199,10 +200,13 @@ static void feed(struct target *target, struct target_user *user, const struct r
     };
     target->samples += user->kept_count;
     target->late_samples += late ? user->kept_count : 0;
+    int limit_before = target->share.limit;
     auraio_adapt_complete(&target->adapt, &evidence);
     user->kept_count = 0;
     user->kept_late = target->resumed = false;
     auraio_adapt_share_set_limit(&target->share, auraio_adapt_limit(&target->adapt));
+    if (target->share.limit != limit_before)
+        trace_limit_change(target, limit_before);
     if (target->share.held > target->share.limit)
         collect_parked(target);
 }
