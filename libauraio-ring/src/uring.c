@@ -464,10 +464,14 @@ static int uring_wait(struct backend *uring, const struct backend_wait *wait)
         return enter_and_wait(uring, 1, wait->timeout_ns, 0);
     bool bounded = wait->timeout_ns >= 0 && wait->timeout_ns < wait->min_wait_ns;
     int64_t min_wait_ns = bounded ? wait->timeout_ns : wait->min_wait_ns;
-    if (uring->ring.features & KERNEL_FEAT_MIN_TIMEOUT)
-        return enter_and_wait(uring, wait->min_events, wait->timeout_ns, (uint32_t)(min_wait_ns / 1000));
-    int rc = enter_and_wait(uring, wait->min_events, min_wait_ns, 0);
-    if (rc != -ETIME || bounded || backend_holds(uring))
+    bool minimum = uring->ring.features & KERNEL_FEAT_MIN_TIMEOUT;
+    int rc = minimum
+                 ? enter_and_wait(uring, wait->min_events, wait->timeout_ns, (uint32_t)(min_wait_ns / 1000))
+                 : enter_and_wait(uring, wait->min_events, min_wait_ns, 0);
+    /* Where no time limits the wait, the kernel says -ETIME at the end of the minimum, also without events.
+     */
+    bool over = minimum && wait->timeout_ns >= 0;
+    if (rc != -ETIME || over || bounded || backend_holds(uring))
         return rc;
     return enter_and_wait(uring, 1, wait->timeout_ns, 0);
 }

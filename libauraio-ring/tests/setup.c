@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "backend.h"
@@ -422,6 +423,29 @@ Test(setup, a_coalesced_wait_gives_up_its_number_and_then_its_time)
         check_that(rc == 0 || rc == -ETIME);
         check_is(backend_completions(backend), 1);
         backend_uring.close(backend);
+    }
+}
+
+/* The timer is longer than the minimum: with nothing to limit it, the wait is not over when the minimum is.
+ */
+Test(setup, a_coalesced_wait_without_a_limit_ends_with_a_completion_only)
+{
+    const struct backend_config wanted = {.entries = 8, .completions = 64, .workers = 1};
+    const struct backend_wait endless = {.min_events = 4, .min_wait_ns = 1000000, .timeout_ns = -1};
+    const struct itimerspec later = {.it_value.tv_nsec = 50 * 1000 * 1000};
+    for (int hidden = 0; hidden < 2; hidden++) {
+        struct backend *backend;
+        int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+        fault_hidden_features = hidden ? KERNEL_FEAT_MIN_TIMEOUT : 0;
+        check_is(backend_uring.open(&wanted, &backend), 0);
+        backend_uring.push_bell(backend, timer);
+        backend_publish(backend);
+        check_is(backend_uring.submit(backend), 1); /* else that is what the kernel tells of */
+        check_is(timerfd_settime(timer, 0, &later, NULL), 0);
+        check_is(backend_uring.wait(backend, &endless), 0);
+        check_is(backend_completions(backend), 1);
+        backend_uring.close(backend);
+        close(timer);
     }
 }
 
