@@ -172,7 +172,7 @@ test_docs() {
 
 test_everything() {
     summarise test_build_gcc test_build_clang test_suite test_asan test_threads test_tsan test_valgrind \
-        test_consumers test_abi
+        test_consumers test_abi test_fio
 }
 
 # component | its sources

@@ -33,6 +33,9 @@ abi|abigail-tools|command -v abidiff
 deb|debhelper|command -v dh
 deb|dpkg-dev|command -v dpkg-buildpackage
 deb|lintian|command -v lintian
+fio|dpkg-dev|command -v dpkg-source
+fio|make|command -v make
+fio|zlib1g-dev|has_header zlib.h
 chroot|debootstrap|command -v debootstrap
 docs|man-db|command -v man
 docs|groff|command -v groff

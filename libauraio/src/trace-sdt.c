@@ -5,8 +5,8 @@
 #include <sys/sdt.h>
 
 /* Whoever attaches to the probe raises it, in this process's memory. */
-__extension__ __attribute__((section(".probes"), visibility("hidden"), used)) volatile unsigned short
-    auraio_limit_change_semaphore;
+__extension__ __attribute__((section(".probes"), visibility("hidden"),
+                             used)) volatile unsigned short auraio_limit_change_semaphore;
 
 void trace_limit_change(const struct target *target, int old_limit)
 {

@@ -3,20 +3,20 @@
 #ifndef AURAIO_PROBE_H
 #define AURAIO_PROBE_H
 
-#define PROBE2(name, a, b) \
-    do { \
-        (void)sizeof(a); \
-        (void)sizeof(b); \
+#define PROBE2(name, a, b)                                                                                   \
+    do {                                                                                                     \
+        (void)sizeof(a);                                                                                     \
+        (void)sizeof(b);                                                                                     \
     } while (0)
-#define PROBE4(name, a, b, c, d) \
-    do { \
-        PROBE2(name, a, b); \
-        PROBE2(name, c, d); \
+#define PROBE4(name, a, b, c, d)                                                                             \
+    do {                                                                                                     \
+        PROBE2(name, a, b);                                                                                  \
+        PROBE2(name, c, d);                                                                                  \
     } while (0)
-#define PROBE6(name, a, b, c, d, e, f) \
-    do { \
-        PROBE4(name, a, b, c, d); \
-        PROBE2(name, e, f); \
+#define PROBE6(name, a, b, c, d, e, f)                                                                       \
+    do {                                                                                                     \
+        PROBE4(name, a, b, c, d);                                                                            \
+        PROBE2(name, e, f);                                                                                  \
     } while (0)
 
 #endif
