@@ -21,7 +21,7 @@ void ring_stamp(struct ring *ring)
     struct backend_queue *queue = backend_queue(ring->backend);
     if (queue->stamped == queue->tail)
         return;
-    PROBE2(dispatch, ring->group, queue->tail - queue->stamped);
+    PROBE4(dispatch, ring->group, ring->index, queue->stamped, queue->tail);
     if (queue->tail - queue->stamped > queue->entries)
         queue->stamped = queue->tail - queue->entries;
     int64_t now_ns = ring_now_ns(ring);

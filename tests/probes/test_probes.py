@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 
-PROBES = {"submit": 6, "dispatch": 2, "complete": 6, "wait_begin": 2, "wait_end": 2, "ring_create": 4, "file": 4, "limit_change": 6}
+PROBES = {"submit": 6, "dispatch": 4, "complete": 6, "wait_begin": 2, "wait_end": 2, "ring_create": 4, "file": 4, "limit_change": 6}
 GATED = {"limit_change"}
 SECONDS = 60
 SCRIPT_SECONDS = 20
