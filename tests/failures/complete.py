@@ -14,8 +14,8 @@ import sys
 CANNOT_FAIL = """
 __assert_fail __ctype_b_loc __errno_location __isoc99_sscanf __isoc23_sscanf __isoc23_strtol __popcountdi2
 __stack_chk_fail __tls_get_addr _GLOBAL_OFFSET_TABLE_ __sched_cpualloc __sched_cpucount __sched_cpufree
-abort ceil exp hypot log log1p pow sqrt fmax fmin memchr memcmp memcpy memmove memset qsort snprintf strchr strcmp
-strcspn strerrordesc_np strlen strnlen strncmp strrchr strtok_r strtol __memcpy_chk __memset_chk __snprintf_chk
+abort ceil exp gnu_dev_major gnu_dev_minor llround hypot log log1p pow sqrt fmax fmin
+memchr memcmp memcpy memmove memset qsort snprintf vsnprintf strchr strcmp strcspn strerrordesc_np strlen strnlen strncmp strrchr strtok_r strtol __memcpy_chk __memset_chk __snprintf_chk
 __fgets_chk __read_chk __pread64_chk __fprintf_chk __vsnprintf_chk __memmove_chk
 clock_gettime close closedir fclose getenv sysconf
 io_uring_free_probe io_uring_queue_exit io_uring_unregister_buffers io_uring_unregister_files
