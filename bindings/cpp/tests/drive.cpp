@@ -118,6 +118,22 @@ Test(drive, one_stop_ends_every_run)
     second.join();
 }
 
+/* The first has left the count of runs, and takes the stop back while the second waits for its turn. */
+Test(drive, a_run_that_saw_the_stop_ends_when_an_earlier_one_takes_it_back)
+{
+    Engine engine;
+    test::Pipe pipe;
+    bool done = false;
+    (void)engine.read(pipe.reader(), &byte, 1, -1, [&](Request &, ssize_t) { done = true; });
+    engine.stop();
+    std::thread first = asleep([&] { engine.run(); });
+    std::thread second = asleep([&] { engine.run(); });
+    pipe.put();
+    first.join();
+    second.join();
+    cr_assert(done);
+}
+
 Test(drive, a_stop_through_c_ends_run)
 {
     Engine engine;

@@ -257,7 +257,8 @@ public:
         core->runners.fetch_add(1);
         detail::drive_until(*core.get(), [&] { return auraio_stop_asked(core->handle); });
         (void)detail::drive(*core.get(), -1, false, "auraio_run", [&](int) {
-            if (core->runners.fetch_sub(1) > 1)
+            /* A run that ended between our stop and our turn may have taken the stop back. */
+            if (core->runners.fetch_sub(1) > 1 || !auraio_stop_asked(core->handle))
                 return auraio_drain(core->handle, -1);
             auraio_run(core->handle); /* finishes what is pending, and takes the stop back */
             return 0;
