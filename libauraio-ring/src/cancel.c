@@ -47,12 +47,11 @@ void ring_stop_slot(struct ring *ring, struct ring_slot *slot, uint16_t flag)
         slot->chain_before = NULL;
         ring_finish(ring, slot, slot_stopped_result(slot));
         break;
-    case SLOT_KERNEL:
+    default: /* nothing else can be stopped */
+        assert(slot_state(slot) == SLOT_KERNEL);
         if (!push_stop(ring, slot))
             ring->stop_owed = true;
         break;
-    default:
-        assert(!"only pending operations can be stopped");
     }
 }
 

@@ -278,14 +278,13 @@ static void prep_other(struct io_uring_sqe *sqe, const struct ring_slot *slot)
         sqe->opcode = KERNEL_OP_FTRUNCATE;
         sqe->off = (uint64_t)op->offset;
         break;
-    case RING_OP_SYNC_FILE_RANGE:
+    default:
+        assert(op->opcode == RING_OP_SYNC_FILE_RANGE);
         sqe->opcode = IORING_OP_SYNC_FILE_RANGE;
         sqe->off = (uint64_t)op->offset;
         sqe->len = (unsigned)op->len;
         sqe->sync_range_flags = (unsigned)op->sys_flags;
         break;
-    default:
-        assert(!"unknown opcode");
     }
 }
 

@@ -461,11 +461,10 @@ void operation_happen(struct operation *operation)
     case OPERATION_CANCEL:
         operation_complete(operation, cancel(backend, operation->entry.cancel_key));
         break;
-    case OPERATION_TIMER:
+    default: /* nothing else waits for a time */
+        assert(operation->entry.kind == OPERATION_TIMER);
         backend->timer = NULL;
         operation_complete(operation, -ETIME);
         break;
-    default:
-        assert(!"nothing else waits for a time");
     }
 }
