@@ -120,8 +120,9 @@ struct backend_ops {
     /* have completions posted that are ready, but were not */
     void (*reap_more)(struct backend *backend);
 
-    /* The descriptor that is readable while there is something to reap, until unwatch() is called as often.
-     */
+    /* The descriptor that is readable while there is something to reap, until unwatch() is called as often;
+     * of an owned one, for the owner. Negative errno: there is none now; unwatch() is to be called all the
+     * same. */
     int (*watch)(struct backend *backend);
     void (*unwatch)(struct backend *backend);
     int (*notify)(struct backend *backend, int eventfd); /* for owned ones, whose fd is of no use to epoll */

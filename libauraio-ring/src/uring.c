@@ -14,6 +14,8 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 struct backend {
     struct backend_queue queue;
@@ -22,6 +24,8 @@ struct backend {
     unsigned features; /* RING_FEATURE_* */
     int enter_fd;
     unsigned enter_flags;
+    int notify_fd; /* signalled with every completion; -1: none */
+    int sleep_fd;  /* the same while the owner sleeps on several descriptors; -1: never yet */
     struct __kernel_timespec timer_at; /* read by the kernel when it takes the timer's entry */
 };
 
@@ -168,6 +172,7 @@ static int uring_open(const struct backend_config *config, struct backend **ret_
     struct backend *uring = calloc(1, sizeof(*uring));
     if (!uring)
         return -ENOMEM;
+    uring->notify_fd = uring->sleep_fd = -1;
     unsigned flags[CANDIDATES];
     int candidates = flag_candidates(config, flags), rc = -EINVAL;
     for (int i = 0; i < candidates; i++) {
@@ -190,13 +195,19 @@ static int uring_open(const struct backend_config *config, struct backend **ret_
     return 0;
 }
 
-static void uring_close(struct backend *uring)
+static void free_ring(struct backend *uring)
 {
-    if (!uring)
-        return;
     before_unmapping();
     io_uring_queue_exit(&uring->ring);
+    if (uring->sleep_fd >= 0)
+        fd_close(uring->sleep_fd);
     free(uring);
+}
+
+static void uring_close(struct backend *uring)
+{
+    if (uring)
+        free_ring(uring);
 }
 
 /* The descriptor and the mappings are the child's own copies; only they go. */
@@ -205,8 +216,7 @@ static void uring_abandon(struct backend *uring)
     if (!uring)
         return;
     uring->ring.int_flags = 0;
-    io_uring_queue_exit(&uring->ring);
-    free(uring);
+    free_ring(uring);
 }
 
 /* ------------------------------------------------------------- submission */
@@ -482,19 +492,54 @@ static void uring_reap_more(struct backend *uring)
 
 /* -------------------------------------------------------------------- rest */
 
+static bool is_deferred(const struct backend *uring)
+{
+    return uring->setup_flags & IORING_SETUP_DEFER_TASKRUN;
+}
+
+/*
+ * Completions that are deferred to their owner make the ring's descriptor readable for who looks, but do not
+ * wake who sleeps on it already: an eventfd does. It costs a write for each, so only while it is watched.
+ */
+static int watch_deferred(struct backend *uring)
+{
+    uint64_t one = 1;
+    if (uring->notify_fd >= 0)
+        return uring->notify_fd;
+    if (uring->sleep_fd < 0)
+        uring->sleep_fd = fd_out_of_the_way(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (uring->sleep_fd < 0)
+        return -errno;
+    int rc = io_uring_register_eventfd(&uring->ring, uring->sleep_fd);
+    if (rc < 0)
+        return rc;
+    /* What came before it was registered; the kernel sets the state, then looks for the eventfd. */
+    atomic_thread_fence(memory_order_seq_cst);
+    if (backend_ready(uring))
+        (void)!write(uring->sleep_fd, &one, sizeof(one));
+    return uring->sleep_fd;
+}
+
 static int uring_watch(struct backend *uring)
 {
-    return uring->ring.ring_fd;
+    return is_deferred(uring) ? watch_deferred(uring) : uring->ring.ring_fd;
 }
 
 static void uring_unwatch(struct backend *uring)
 {
-    (void)uring; /* a ring's descriptor costs nothing */
+    uint64_t rung;
+    if (!is_deferred(uring) || uring->notify_fd >= 0 || uring->sleep_fd < 0)
+        return; /* a ring's descriptor costs nothing */
+    (void)io_uring_unregister_eventfd(&uring->ring);
+    (void)!read(uring->sleep_fd, &rung, sizeof(rung));
 }
 
 static int uring_notify(struct backend *uring, int eventfd)
 {
-    return io_uring_register_eventfd(&uring->ring, eventfd);
+    int rc = io_uring_register_eventfd(&uring->ring, eventfd);
+    if (rc == 0)
+        uring->notify_fd = eventfd;
+    return rc;
 }
 
 static int uring_set_buffers(struct backend *uring, const struct iovec *iovs, unsigned count)

@@ -332,9 +332,11 @@ static int sleep_on_fds(struct sleep_plan *plan, int64_t timeout_ns, uint64_t wa
         prepare_ring(ring);
         bool again = ring->stop_owed;
         ring_unlock(ring);
-        if (!ring_try_hand_over(ring) || again)
+        bool handed_over = ring_try_hand_over(ring);
+        int fd = ring->ops->watch(ring->backend);
+        if (!handed_over || again || fd < 0)
             timeout_ns = shorter(timeout_ns, RETRY_NS);
-        fds[count++] = (struct pollfd){.fd = ring->ops->watch(ring->backend), .events = POLLIN};
+        fds[count++] = (struct pollfd){.fd = fd, .events = POLLIN};
     }
     if (plan->count > POLL_RINGS_MAX) {
         (void)group_hand_over(group);

@@ -93,6 +93,66 @@ static auraio_engine_t *engine_with_pending_read(auraio_options_t options, pipe_
     return engine;
 }
 
+struct owner {
+    struct waiter waiter;
+    int fd;
+    _Atomic(auraio_request_t *) req;
+    tally_t tally;
+};
+
+static void *read_and_leave(void *context)
+{
+    const struct owner *leaver = context;
+    static char byte;
+    check_accepted(auraio_read(leaver->waiter.engine, leaver->fd, auraio_buf(&byte), 1, -1, NULL, NULL));
+    return NULL;
+}
+
+static void *read_and_wait(void *context)
+{
+    struct owner *owner = context;
+    char byte;
+    atomic_store(&owner->req, auraio_read(owner->waiter.engine, owner->fd, auraio_buf(&byte), 1, -1,
+                                          tally_record, &owner->tally));
+    return block_in_wait(&owner->waiter);
+}
+
+/* How long a thread that waits for a read of its own needs to see that it was cancelled, or has its byte. */
+static int64_t owner_round_ns(auraio_engine_t *engine, pipe_pair_t pipe, bool cancelled)
+{
+    struct owner owner = {.waiter = {.engine = engine}, .fd = pipe.read_fd};
+    pthread_t thread;
+    check_is(pthread_create(&thread, NULL, read_and_wait, &owner), 0);
+    check_that(await_condition(has_started, &owner.waiter, PATIENCE_MS));
+    check_that(await_thread_asleep((pid_t)owner.waiter.tid, PATIENCE_MS));
+    const int64_t start_ns = now_ns();
+    if (cancelled)
+        check_is(auraio_cancel(engine, atomic_load(&owner.req)), 0);
+    else
+        fd_write_all(pipe.write_fd, "x", 1);
+    check_is(pthread_join(thread, NULL), 0);
+    check_is(owner.waiter.completed, 1);
+    check_is(owner.tally.calls, 1);
+    check_is(owner.tally.cancelled, cancelled);
+    return owner.waiter.woken_ns - start_ns;
+}
+
+/* It sleeps for its own ring and for that of the thread that ended. */
+Test(blocked_wait, sees_what_completes_on_its_own_ring_beside_what_a_thread_has_left, .timeout = 120)
+{
+    const pipe_pair_t left = pipe_open(0), own = pipe_open(0);
+    auraio_engine_t *engine = mode_engine(AURAIO_SELECT_THREAD_LOCAL);
+    struct owner leaver = {.waiter = {.engine = engine}, .fd = left.read_fd};
+    pthread_t thread;
+    check_is(pthread_create(&thread, NULL, read_and_leave, &leaver), 0);
+    check_is(pthread_join(thread, NULL), 0);
+    for (int round = 0; round < 4; round++)
+        check_below(owner_round_ns(engine, own, round % 2) / 1000000, PATIENCE_MS / 4);
+    auraio_destroy(engine);
+    pipe_close(left);
+    pipe_close(own);
+}
+
 TestSharedModes(blocked_wait, sees_what_is_submitted_later_on_the_same_ring, .timeout = 60)
 {
     const pipe_pair_t pipe = pipe_open(0);
