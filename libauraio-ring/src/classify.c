@@ -5,14 +5,20 @@
  * a short transfer, waiting for an O_NONBLOCK descriptor, what destroy cancels) asks the kernel, and the one
  * thing the cache decides, what counts against the limit, is verified before it could keep an operation from
  * starting. Of storage the cache also knows the target: a wrong one costs tuning, never correctness.
+ *
+ * Where fstat() fails, whether there is a position to seek tells storage from streams; where that fails too,
+ * it is a stream: what is wrongly held for storage may wait for ever in the place of others, the reverse is
+ * not counted.
  */
 #include "ring-private.h"
 
 #include <auraio-probe.h>
 
 #include <assert.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static enum slot_class class_of_stat(const struct stat *st)
 {
@@ -25,11 +31,18 @@ int group_stat(const struct ring_group *group, int fd, struct stat *ret)
     return system ? system->stat(system->context, fd, ret) : fstat(fd, ret);
 }
 
+static enum slot_class class_without_stat(const struct ring_group *group, int fd, bool *ret_known)
+{
+    bool seeks = !group->config.system && lseek(fd, 0, SEEK_CUR) >= 0;
+    *ret_known = seeks || (!group->config.system && errno == ESPIPE);
+    return seeks ? SLOT_STORAGE : SLOT_STREAM;
+}
+
 enum slot_class class_of_fd(const struct ring_group *group, int fd, bool *ret_known)
 {
     struct stat st;
     *ret_known = group_stat(group, fd, &st) == 0;
-    return *ret_known ? class_of_stat(&st) : SLOT_STORAGE;
+    return *ret_known ? class_of_stat(&st) : class_without_stat(group, fd, ret_known);
 }
 
 static struct class_entry *cache_entry(struct ring *ring, int fd)
@@ -66,13 +79,16 @@ static bool is_direct(const struct ring *ring, int fd, const struct stat *st)
     return flags >= 0 && flags & O_DIRECT;
 }
 
-/* Ask the kernel, and remember what it says; an fd that is not open counts as storage. */
+/* Ask the kernel, and remember what it says of the target. */
 static struct class_entry look_at_fd(struct ring *ring, int fd, bool *ret_known)
 {
     struct stat st;
     struct class_entry entry = {.fd = fd, .kind = FD_STORAGE, .lane = LANE_STORAGE};
     *ret_known = group_stat(ring->group, fd, &st) == 0;
-    if (*ret_known) {
+    if (!*ret_known) {
+        if (class_without_stat(ring->group, fd, ret_known) == SLOT_STREAM)
+            entry = (struct class_entry){.fd = fd, .kind = FD_STREAM, .lane = LANE_STREAM};
+    } else {
         entry.lane = lane_of_stat(ring, &st);
         entry.in = &ring->lanes[entry.lane];
         if (entry.lane == LANE_STREAM)
@@ -126,7 +142,8 @@ void ring_classify(struct ring *ring, struct ring_slot *slot)
         bool known;
         looked_at = look_at_fd(ring, slot->op.fd, &known);
         entry = &looked_at;
-        slot->flags |= SLOT_CLASS_SURE;
+        if (known)
+            slot->flags |= SLOT_CLASS_SURE;
     }
     set_class(slot, *entry);
     if (entry->kind == FD_DIRECT && !(slot->op.flags & RING_OP_FIXED))

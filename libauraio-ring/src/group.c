@@ -211,8 +211,9 @@ void ring_group_shut_down(struct ring_group *group)
     ring_group_wake(group); /* who sleeps for work has none to come */
 }
 
-/* Stop what may wait for ever; with @meta also opens, which may wait for the other end of a FIFO. */
-static void stop_endless(struct ring *ring, bool meta)
+/* Stop what may wait for ever; with @all also what most likely does not: opens, which may wait for the other
+ * end of a FIFO, and what nobody knows. */
+static void stop_endless(struct ring *ring, bool all)
 {
     if (!ring->backend)
         return; /* taken over: everything it had is finished */
@@ -224,10 +225,9 @@ static void stop_endless(struct ring *ring, bool meta)
             enum slot_state state = slot_state(slot);
             if ((state != SLOT_QUEUED && state != SLOT_KERNEL) || slot->flags & SLOT_STOPPED)
                 continue;
-            bool known, endless = slot->slot_class == SLOT_META
-                                      ? meta
-                                      : class_of_fd(ring->group, slot->op.fd, &known) == SLOT_STREAM;
-            if (endless)
+            bool known = false, endless = slot->slot_class == SLOT_META ||
+                                          class_of_fd(ring->group, slot->op.fd, &known) == SLOT_STREAM;
+            if (endless && (known || all))
                 ring_stop_slot(ring, slot, SLOT_SHUT_DOWN);
         }
     }
@@ -237,9 +237,9 @@ static void stop_endless(struct ring *ring, bool meta)
     ring_hand_over(ring);
 }
 
-static int stop_endless_here(struct ring *ring, void *meta)
+static int stop_endless_here(struct ring *ring, void *all)
 {
-    stop_endless(ring, *(bool *)meta);
+    stop_endless(ring, *(bool *)all);
     return 0;
 }
 
@@ -261,8 +261,8 @@ void ring_group_settle(struct ring_group *group)
     int64_t patient_ns = group_now_ns(group) + PATIENCE_NS, left_ns;
     bool busy;
     while ((busy = group_take_rings(group)) || ring_group_pending(group) > 0) {
-        bool meta = group_now_ns(group) >= patient_ns;
-        (void)group_each_ring(group, stop_endless_here, &meta);
+        bool all = group_now_ns(group) >= patient_ns;
+        (void)group_each_ring(group, stop_endless_here, &all);
         int64_t until_ns = next_look_ns(group, busy);
         while (ring_group_pending(group) > 0 && (left_ns = until_ns - group_now_ns(group)) > 0)
             (void)ring_group_wait(group, left_ns, NULL);

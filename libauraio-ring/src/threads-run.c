@@ -109,7 +109,7 @@ static int call_socket(const struct job *job, const struct transfer *transfer)
                                      : recvmsg(job->work.fd, &message, MSG_DONTWAIT));
 }
 
-static int try_stream(const struct job *job, struct transfer *transfer, mode_t mode)
+static int try_stream(const struct job *job, struct transfer *transfer)
 {
     int flags = job->work.rw_flags;
     if (job->blocking)
@@ -121,19 +121,26 @@ static int try_stream(const struct job *job, struct transfer *transfer, mode_t m
     }
     if (result != -EOPNOTSUPP)
         return result;
-    return S_ISSOCK(mode) ? call_socket(job, transfer) : call_when_ready(job, transfer);
+    result = call_socket(job, transfer);
+    return result == -ENOTSOCK ? call_when_ready(job, transfer) : result;
+}
+
+/* Not known is no: then the call may wait for ever. */
+static bool is_storage(int fd)
+{
+    struct stat st;
+    return fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode) || S_ISDIR(st.st_mode));
 }
 
 static enum run_outcome run_transfer(const struct job *job, int *ret_result)
 {
     struct transfer transfer;
-    struct stat st;
     describe(job, &transfer);
-    if (fstat(job->work.fd, &st) < 0 || S_ISREG(st.st_mode) || S_ISBLK(st.st_mode) || S_ISDIR(st.st_mode)) {
+    if (is_storage(job->work.fd)) {
         *ret_result = call(job, &transfer, job->work.rw_flags);
         return RUN_DONE;
     }
-    *ret_result = try_stream(job, &transfer, st.st_mode);
+    *ret_result = try_stream(job, &transfer);
     bool waits = *ret_result == -EAGAIN && !(job->work.rw_flags & RWF_NOWAIT);
     return waits ? RUN_PARK : RUN_DONE;
 }

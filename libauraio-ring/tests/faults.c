@@ -12,6 +12,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct plan {
@@ -119,6 +120,20 @@ int __wrap_madvise(void *at, size_t size, int advice);
 int __wrap_madvise(void *at, size_t size, int advice)
 {
     return fails(FAULT_MADVISE) ? -1 : __real_madvise(at, size, advice);
+}
+
+int __real_fstat64(int fd, struct stat *status);
+int __wrap_fstat64(int fd, struct stat *status);
+int __wrap_fstat64(int fd, struct stat *status)
+{
+    return fails(FAULT_FSTAT) ? -1 : __real_fstat64(fd, status);
+}
+
+off_t __real_lseek64(int fd, off_t offset, int whence);
+off_t __wrap_lseek64(int fd, off_t offset, int whence);
+off_t __wrap_lseek64(int fd, off_t offset, int whence)
+{
+    return fails(FAULT_LSEEK) ? -1 : __real_lseek64(fd, offset, whence);
 }
 
 int __real_eventfd(unsigned count, int flags);

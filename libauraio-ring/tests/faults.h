@@ -13,6 +13,8 @@
 enum fault {
     FAULT_MEMORY, /* malloc, calloc, realloc, aligned_alloc, mmap */
     FAULT_MADVISE,
+    FAULT_FSTAT,
+    FAULT_LSEEK,
     FAULT_EVENTFD,
     FAULT_EPOLL_CREATE,
     FAULT_EPOLL_CTL,
