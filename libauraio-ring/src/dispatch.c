@@ -19,11 +19,12 @@
 void ring_stamp(struct ring *ring)
 {
     struct backend_queue *queue = backend_queue(ring->backend);
-    if (queue->stamped == queue->tail)
+    unsigned first = queue->stamped, behind = queue->tail;
+    if (first == behind)
         return;
-    PROBE4(dispatch, ring->group, ring->index, queue->stamped, queue->tail);
-    if (queue->tail - queue->stamped > queue->entries)
-        queue->stamped = queue->tail - queue->entries;
+    PROBE4(dispatch, ring->group, ring->index, first, behind);
+    if (behind - first > queue->entries)
+        queue->stamped = behind - queue->entries;
     int64_t now_ns = ring_now_ns(ring);
     do {
         uint64_t key = backend_submission_key(queue, queue->stamped++);
