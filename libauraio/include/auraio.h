@@ -652,7 +652,8 @@ typedef struct auraio_ring_stats {
 #define AURAIO_HISTOGRAM_BUCKETS 200
 #define AURAIO_HISTOGRAM_BUCKET_WIDTH_US 50
 
-/** Latencies of one ring since the start, 200 buckets of 50 us: a view of the finer histogram underneath. */
+/** Latencies since the start, of a ring or of a target, 200 buckets of 50 us: a view of the finer histogram
+ * underneath. */
 typedef struct auraio_histogram {
     uint32_t buckets[AURAIO_HISTOGRAM_BUCKETS];
     uint32_t overflow; /**< at or over max_tracked_us */
@@ -688,6 +689,23 @@ typedef struct auraio_target_stats {
     int64_t ops_late;     /**< of them, left out because they had waited for the application */
     uint64_t reserved[8];
 } auraio_target_stats_t;
+
+/** Kinds of operations of storage that figures of a target tell apart. */
+enum {
+    AURAIO_KIND_ALL = -1,
+    AURAIO_KIND_READ = 0,
+    AURAIO_KIND_WRITE = 1,
+    AURAIO_KIND_OTHER = 2 /**< fsync, fallocate and the like: they move no bytes */
+};
+
+/** What operations of one kind have done on one storage target. */
+typedef struct auraio_target_io {
+    int64_t ops_completed; /**< failed ones included */
+    int64_t bytes_transferred;
+    double throughput_bps; /**< bytes per second over the last windows; 0 when load has stopped */
+    double p99_latency_ms; /**< dispatch to completion, over the last windows; 0 when load has stopped */
+    uint64_t reserved[8];
+} auraio_target_io_t;
 
 /** Decisions kept for each target. */
 #define AURAIO_DECISIONS_MAX 32
@@ -778,6 +796,31 @@ AURAIO_API int auraio_get_target_count(const auraio_engine_t *engine);
 /** Fill @p stats. @return 0, or -1: EINVAL (NULL: untouched; target out of range: zeroed), EPERM. */
 AURAIO_API int auraio_get_target_stats(const auraio_engine_t *engine, int target,
                                        auraio_target_stats_t *stats);
+
+/**
+ * Fill @p io with what operations of @p kind (AURAIO_KIND_*) have done on storage target @p target, over all
+ * rings.
+ *
+ * @return 0, or -1: EINVAL (NULL: untouched; target or kind out of range: zeroed), EPERM.
+ */
+AURAIO_API int auraio_get_target_io(const auraio_engine_t *engine, int target, int kind,
+                                    auraio_target_io_t *io);
+
+/** Fill @p histogram with the latencies of operations of @p kind (AURAIO_KIND_*) on storage target @p target
+ * since the start, over all rings. @return 0, or -1: EINVAL (NULL: untouched; target or kind out of range:
+ * zeroed), EPERM. */
+AURAIO_API int auraio_get_target_histogram(const auraio_engine_t *engine, int target, int kind,
+                                           auraio_histogram_t *histogram);
+
+/**
+ * auraio_get_latency_percentile() for operations of @p kind (AURAIO_KIND_*) on storage target @p target, over
+ * all rings.
+ *
+ * @param percentile  0..100.
+ * @return nanoseconds, 0 when nothing was measured, or -1: EINVAL (NULL, target, kind, percentile), EPERM.
+ */
+AURAIO_API int64_t auraio_get_target_percentile(const auraio_engine_t *engine, int target, int kind,
+                                                double percentile);
 
 /**
  * Copy the newest decisions about storage target @p target, oldest first: why its limit is what it is.

@@ -15,8 +15,7 @@ static int refuse_engine(const auraio_engine_t *engine)
     return error ? error_int(error, reason, 0, 0) : 0;
 }
 
-/* 0, or -1 with errno for a target that the engine does not have. */
-static int check_target(const auraio_engine_t *engine, int target)
+int engine_check_target(const auraio_engine_t *engine, int target)
 {
     int count = engine->control ? control_target_count(engine->control) : 0;
     if (target >= 0 && target < count)
@@ -50,7 +49,7 @@ int auraio_get_target_stats(const auraio_engine_t *engine, int target, auraio_ta
     if (!stats)
         return error_int(EINVAL, "stats is NULL", 0, 0);
     memset(stats, 0, sizeof(*stats));
-    if (check_target(engine, target) < 0)
+    if (engine_check_target(engine, target) < 0)
         return -1;
     control_target_stats(engine->control, target, stats);
     return 0;
@@ -64,7 +63,7 @@ int auraio_get_decisions(const auraio_engine_t *engine, int target, auraio_decis
         return error_int(EINVAL, "decisions is NULL", 0, 0);
     if (max < 1)
         return error_int(EINVAL, "max is %lld: give at least 1", max, 0);
-    if (check_target(engine, target) < 0)
+    if (engine_check_target(engine, target) < 0)
         return -1;
     return control_decisions(engine->control, target, decisions, max);
 }

@@ -103,6 +103,9 @@ void memory_join(auraio_engine_t *engine, struct pool_options *options);
 const struct ring_memory *memory_of_rings(auraio_engine_t *engine);
 
 /* Observer of the ring group: context is the engine. */
+/* 0, or -1 with errno for a storage target that the engine does not have. */
+int engine_check_target(const auraio_engine_t *engine, int target);
+
 void meter_observe(void *context, int ring, const struct ring_sample *samples, int count, int64_t now_ns);
 void meter_free_all(auraio_engine_t *engine);
 

@@ -3,9 +3,9 @@
  * The catalogue of metrics, and a walk over it.
  *
  * A family is a name with what it means; its points are what it is a figure of: the engine, each ring that
- * has been used, each storage target, each phase of a target, each use of the pool's memory. The walk goes
- * family by family, which is the order that text formats ask for, and reads a point's figures when it comes
- * there: nothing is allocated, and no lock is held while the visitor runs.
+ * has been used, each storage target, each phase of a target, reads and writes on a target, each use of the
+ * pool's memory. The walk goes family by family, which is the order that text formats ask for, and reads a
+ * point's figures when it comes there: nothing is allocated, and no lock is held while the visitor runs.
  */
 #include "metrics.h"
 #include "control.h"
@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <sys/sysmacros.h>
 
-enum subject { OF_ENGINE, OF_RING, OF_TARGET, OF_PHASE, OF_MEMORY };
+enum subject { OF_ENGINE, OF_RING, OF_TARGET, OF_PHASE, OF_IO, OF_MEMORY };
 
 /* What a point's value is made of; what its subject doesn't have is zero. */
 struct figures {
@@ -25,6 +25,7 @@ struct figures {
     struct control_share share;
     auraio_target_stats_t target;
     struct pool_stats pool;
+    struct meter_total io;
     uint64_t spills;
     int index; /* of the subject's last label */
 };
@@ -33,7 +34,7 @@ struct family {
     const char *name, *unit, *description;
     auraio_metric_kind_t kind;
     enum subject subject;
-    double (*value)(const struct figures *figures); /* NULL: the ring's latencies */
+    double (*value)(const struct figures *figures); /* NULL: latencies */
 };
 
 struct walk {
@@ -128,6 +129,16 @@ static double target_phase(const struct figures *figures)
     return figures->target.aimd_phase == figures->index;
 }
 
+static double io_operations(const struct figures *figures)
+{
+    return (double)figures->io.operations;
+}
+
+static double io_bytes(const struct figures *figures)
+{
+    return (double)figures->io.bytes;
+}
+
 static double buffers(const struct figures *figures)
 {
     return (double)figures->pool.live_buffers;
@@ -172,6 +183,10 @@ static const struct family families[] = {
      AURAIO_METRIC_COUNTER, OF_TARGET, target_late},
     {"auraio.target.phase", "", "1 for the phase that the controller is in.", AURAIO_METRIC_GAUGE, OF_PHASE,
      target_phase},
+    {"auraio.target.operations", "{operation}", "Operations completed.", AURAIO_METRIC_COUNTER, OF_IO,
+     io_operations},
+    {"auraio.target.io", "By", "Bytes read and written.", AURAIO_METRIC_COUNTER, OF_IO, io_bytes},
+    {"auraio.target.latency", "s", "Dispatch to completion.", AURAIO_METRIC_HISTOGRAM, OF_IO, NULL},
     {"auraio.buffers", "{buffer}", "Buffers of the pool that are handed out.", AURAIO_METRIC_GAUGE, OF_ENGINE,
      buffers},
     {"auraio.buffer.memory", "By", "Memory of the pool.", AURAIO_METRIC_GAUGE, OF_MEMORY, memory},
@@ -191,12 +206,8 @@ struct latencies {
 };
 
 /* A fine bucket goes where its middle lies. */
-static void read_latencies(const auraio_engine_t *engine, int ring, struct latencies *ret)
+static void read_latencies(const auraio_hist_t *fine, struct latencies *ret)
 {
-    auraio_hist_t fine = {0};
-    struct meter *meter = meter_of(engine, ring);
-    if (meter)
-        meter_add_total(meter, &fine);
     *ret = (struct latencies){.view = {.bound_count = BOUNDS, .bounds = bounds, .counts = ret->counts}};
     int place = 0;
     for (int i = 0; i < AURAIO_HIST_BUCKETS; i++) {
@@ -206,9 +217,9 @@ static void read_latencies(const auraio_engine_t *engine, int ring, struct laten
         double middle = (double)middle_ns / 1e9;
         while (place < BOUNDS && middle > bounds[place])
             place++;
-        ret->counts[place] += fine.buckets[i];
-        ret->view.count += fine.buckets[i];
-        ret->view.sum += middle * fine.buckets[i];
+        ret->counts[place] += fine->buckets[i];
+        ret->view.count += fine->buckets[i];
+        ret->view.sum += middle * fine->buckets[i];
     }
 }
 
@@ -223,6 +234,15 @@ static void visit_point(struct walk *walk, auraio_metric_t *point)
     assert(point->label_count <= AURAIO_METRIC_LABELS_MAX);
     walk->visited++;
     walk->stopped = !walk->visit(point, walk->user_data);
+}
+
+static void visit_latencies(struct walk *walk, const auraio_hist_t *fine, auraio_metric_t *point)
+{
+    struct latencies latencies;
+    read_latencies(fine, &latencies);
+    point->histogram = &latencies.view;
+    visit_point(walk, point);
+    point->histogram = NULL;
 }
 
 static void add_label(auraio_metric_t *point, const char *key, const char *value)
@@ -252,7 +272,6 @@ static void visit_ring(struct walk *walk, int ring)
     const auraio_engine_t *engine = walk->engine;
     struct figures figures = {0};
     auraio_metric_t point = {0};
-    struct latencies latencies;
     char name[16];
     ring_group_status(engine->group, ring, &figures.ring);
     if (figures.ring.ops_completed == 0 && figures.ring.pending == 0)
@@ -264,11 +283,33 @@ static void visit_ring(struct walk *walk, int ring)
     add_label(&point, "ring", name);
     if (walk->family->value) {
         point.value = walk->family->value(&figures);
-    } else {
-        read_latencies(engine, ring, &latencies);
-        point.histogram = &latencies.view;
+        visit_point(walk, &point);
+        return;
     }
-    visit_point(walk, &point);
+    struct meter *meter = meter_of(engine, ring);
+    if (meter)
+        meter_add_total(meter, (struct meter_part){METER_ALL, METER_ALL}, &figures.io);
+    visit_latencies(walk, &figures.io.latency, &point);
+}
+
+/* What no operation was of has nothing to tell. */
+static void visit_io(struct walk *walk, int target, auraio_metric_t *point)
+{
+    static const char *const operations[] = {"read", "write", "other"};
+    point->label_count = 2;
+    for (int kind = 0; kind <= RING_SAMPLE_OTHER && !walk->stopped; kind++) {
+        struct figures figures = {0};
+        meter_add_part(walk->engine, (struct meter_part){target, kind}, &figures.io);
+        if (figures.io.operations == 0)
+            continue;
+        point->labels[1] = (auraio_metric_label_t){"operation", operations[kind]};
+        if (walk->family->value) {
+            point->value = walk->family->value(&figures);
+            visit_point(walk, point);
+        } else {
+            visit_latencies(walk, &figures.io.latency, point);
+        }
+    }
 }
 
 static void visit_target(struct walk *walk, int target)
@@ -283,6 +324,10 @@ static void visit_target(struct walk *walk, int target)
     if (walk->family->subject == OF_TARGET) {
         point.value = walk->family->value(&figures);
         visit_point(walk, &point);
+        return;
+    }
+    if (walk->family->subject == OF_IO) {
+        visit_io(walk, target, &point);
         return;
     }
     point.label_count = 2;
@@ -322,6 +367,7 @@ static void visit_family(struct walk *walk)
         break;
     case OF_TARGET:
     case OF_PHASE:
+    case OF_IO:
         for (int target = 0; target < targets && !walk->stopped; target++)
             visit_target(walk, target);
         break;

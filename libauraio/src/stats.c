@@ -4,7 +4,6 @@
 #include "meter.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -25,6 +24,8 @@ static int check_ring(const auraio_engine_t *engine, int ring)
         return 0;
     return error_int(EINVAL, "ring is %lld: the engine has %lld", ring, count);
 }
+
+static const struct meter_part everything = {METER_ALL, METER_ALL};
 
 static double p99_ms(const auraio_hist_t *latency)
 {
@@ -49,7 +50,7 @@ void auraio_get_stats(const auraio_engine_t *engine, auraio_stats_t *stats)
         if (!engine->control && (status.ops_completed > 0 || status.pending > 0 || ring == 0))
             sum.optimal_in_flight += status.limit;
         if (meter)
-            meter_add_recent(meter, now, &reading);
+            meter_add_recent(meter, everything, now, &reading);
     }
     if (engine->control)
         sum.optimal_in_flight = control_optimum(engine->control);
@@ -77,7 +78,7 @@ int auraio_get_ring_stats(const auraio_engine_t *engine, int ring, auraio_ring_s
     struct meter *meter = meter_of(engine, ring);
     ring_group_status(engine->group, ring, &status);
     if (meter)
-        meter_add_recent(meter, ring_group_now_ns(engine->group), &reading);
+        meter_add_recent(meter, everything, ring_group_now_ns(engine->group), &reading);
     stats->ops_completed = status.ops_completed;
     stats->bytes_transferred = status.bytes_transferred;
     stats->pending_count = status.pending;
@@ -110,6 +111,20 @@ static void view_of(const auraio_hist_t *latency, auraio_histogram_t *view)
     }
 }
 
+static void fill_histogram(const auraio_hist_t *latency, auraio_histogram_t *histogram)
+{
+    view_of(latency, histogram);
+    histogram->bucket_width_us = AURAIO_HISTOGRAM_BUCKET_WIDTH_US;
+    histogram->max_tracked_us = AURAIO_HISTOGRAM_BUCKETS * AURAIO_HISTOGRAM_BUCKET_WIDTH_US;
+}
+
+static int check_percentile(double percentile)
+{
+    if (percentile >= 0 && percentile <= 100)
+        return 0;
+    return error_real(EINVAL, "percentile is %g: it goes from 0 to 100", percentile);
+}
+
 int auraio_get_histogram(const auraio_engine_t *engine, int ring, auraio_histogram_t *histogram)
 {
     if (!usable(engine))
@@ -119,13 +134,11 @@ int auraio_get_histogram(const auraio_engine_t *engine, int ring, auraio_histogr
     memset(histogram, 0, sizeof(*histogram));
     if (check_ring(engine, ring) < 0)
         return -1;
-    auraio_hist_t latency = {0};
+    struct meter_total total = {0};
     struct meter *meter = meter_of(engine, ring);
     if (meter)
-        meter_add_total(meter, &latency);
-    view_of(&latency, histogram);
-    histogram->bucket_width_us = AURAIO_HISTOGRAM_BUCKET_WIDTH_US;
-    histogram->max_tracked_us = AURAIO_HISTOGRAM_BUCKETS * AURAIO_HISTOGRAM_BUCKET_WIDTH_US;
+        meter_add_total(meter, everything, &total);
+    fill_histogram(&total.latency, histogram);
     return 0;
 }
 
@@ -133,17 +146,96 @@ int64_t auraio_get_latency_percentile(const auraio_engine_t *engine, int ring, d
 {
     if (!usable(engine) || (ring != -1 && check_ring(engine, ring) < 0))
         return -1;
-    if (isnan(percentile) || percentile < 0 || percentile > 100)
-        return error_real(EINVAL, "percentile is %g: it goes from 0 to 100", percentile);
-    auraio_hist_t latency = {0};
+    if (check_percentile(percentile) < 0)
+        return -1;
+    struct meter_total total = {0};
     int first = ring == -1 ? 0 : ring, last = ring == -1 ? ring_group_count(engine->group) - 1 : ring;
     for (int i = first; i <= last; i++) {
         struct meter *meter = meter_of(engine, i);
         if (meter)
-            meter_add_total(meter, &latency);
+            meter_add_total(meter, everything, &total);
     }
-    return auraio_hist_percentile(&latency, percentile);
+    return auraio_hist_percentile(&total.latency, percentile);
 }
+
+/* ---- of a storage target, over all rings */
+
+/* 0, or -1 with errno. */
+static int check_part(const auraio_engine_t *engine, struct meter_part part)
+{
+    if (engine_check_target(engine, part.target) < 0)
+        return -1;
+    if (part.kind >= AURAIO_KIND_ALL && part.kind <= AURAIO_KIND_OTHER)
+        return 0;
+    return error_int(EINVAL, "kind is %lld: it goes from AURAIO_KIND_ALL, %lld, to AURAIO_KIND_OTHER",
+                     part.kind, AURAIO_KIND_ALL);
+}
+
+void meter_add_part(const auraio_engine_t *engine, struct meter_part part, struct meter_total *into)
+{
+    for (int ring = 0; ring < ring_group_count(engine->group); ring++) {
+        struct meter *meter = meter_of(engine, ring);
+        if (meter)
+            meter_add_total(meter, part, into);
+    }
+}
+
+int auraio_get_target_io(const auraio_engine_t *engine, int target, int kind, auraio_target_io_t *io)
+{
+    struct meter_part part = {target, kind};
+    if (!usable(engine))
+        return -1;
+    if (!io)
+        return error_int(EINVAL, "io is NULL", 0, 0);
+    memset(io, 0, sizeof(*io));
+    if (check_part(engine, part) < 0)
+        return -1;
+    struct meter_reading reading = {0};
+    struct meter_total total = {0};
+    int64_t now = ring_group_now_ns(engine->group);
+    meter_add_part(engine, part, &total);
+    for (int ring = 0; ring < ring_group_count(engine->group); ring++) {
+        struct meter *meter = meter_of(engine, ring);
+        if (meter)
+            meter_add_recent(meter, part, now, &reading);
+    }
+    io->ops_completed = (int64_t)total.operations;
+    io->bytes_transferred = (int64_t)total.bytes;
+    io->throughput_bps = reading.bytes_per_second;
+    io->p99_latency_ms = p99_ms(&reading.recent);
+    return 0;
+}
+
+int auraio_get_target_histogram(const auraio_engine_t *engine, int target, int kind,
+                                auraio_histogram_t *histogram)
+{
+    struct meter_part part = {target, kind};
+    if (!usable(engine))
+        return -1;
+    if (!histogram)
+        return error_int(EINVAL, "histogram is NULL", 0, 0);
+    memset(histogram, 0, sizeof(*histogram));
+    if (check_part(engine, part) < 0)
+        return -1;
+    struct meter_total total = {0};
+    meter_add_part(engine, part, &total);
+    fill_histogram(&total.latency, histogram);
+    return 0;
+}
+
+int64_t auraio_get_target_percentile(const auraio_engine_t *engine, int target, int kind, double percentile)
+{
+    struct meter_part part = {target, kind};
+    if (!usable(engine) || check_part(engine, part) < 0 || check_percentile(percentile) < 0)
+        return -1;
+    struct meter_total total = {0};
+    meter_add_part(engine, part, &total);
+    return auraio_hist_percentile(&total.latency, percentile);
+}
+
+_Static_assert((int)AURAIO_KIND_ALL == METER_ALL && (int)AURAIO_KIND_READ == RING_SAMPLE_READ &&
+                   (int)AURAIO_KIND_WRITE == RING_SAMPLE_WRITE && (int)AURAIO_KIND_OTHER == RING_SAMPLE_OTHER,
+               "kinds are passed through");
 
 int auraio_get_buffer_stats(const auraio_engine_t *engine, auraio_buffer_stats_t *stats)
 {

@@ -16,6 +16,8 @@
 
 static const int64_t us = 1000, ms = 1000 * 1000, second = 1000 * 1000 * 1000;
 
+static const struct meter_part everything = {METER_ALL, METER_ALL};
+
 static auraio_engine_t *engine;
 static int64_t now; /* the tests' clock; starts at the real time, which auraio_get_*() read */
 
@@ -48,15 +50,15 @@ static void observe(int ring, int64_t latency_ns, uint64_t bytes)
 static struct meter_reading recent(void)
 {
     struct meter_reading reading = {0};
-    meter_add_recent(meter_of(engine, 0), now, &reading);
+    meter_add_recent(meter_of(engine, 0), everything, now, &reading);
     return reading;
 }
 
 static auraio_hist_t total(void)
 {
-    auraio_hist_t hist = {0};
-    meter_add_total(meter_of(engine, 0), &hist);
-    return hist;
+    struct meter_total all = {0};
+    meter_add_total(meter_of(engine, 0), everything, &all);
+    return all.latency;
 }
 
 static int64_t recent_percentile_ns(double percentile)
@@ -204,6 +206,86 @@ Test(meter, rings_are_measured_apart_and_added_up_for_the_engine)
     check_that(is_near((double)auraio_get_latency_percentile(engine, -1, 51), 900e3, 0.03));
 }
 
+/* ----------------------------------------------------------- parts of a ring */
+
+static struct meter_total part_total(int target, int kind)
+{
+    struct meter_total total = {0};
+    meter_add_total(meter_of(engine, 0), (struct meter_part){target, kind}, &total);
+    return total;
+}
+
+Test(meter, targets_and_kinds_are_measured_apart)
+{
+    struct ring_sample samples[2 * RING_TARGETS * 3];
+    int count = 0;
+    for (int target = -1; target < RING_TARGETS - 1; target++) {
+        for (int kind = 0; kind <= RING_SAMPLE_OTHER; kind++) {
+            struct ring_sample sample = {.latency_ns = target < 0 ? -1 : (target * 3 + kind + 1) * 1000 * us,
+                                         .bytes = (uint64_t)(1000 * (target + 1) + kind),
+                                         .kind = (enum ring_sample_kind)kind,
+                                         .target = target};
+            samples[count++] = sample; /* runs of two */
+            samples[count++] = sample;
+        }
+    }
+    meter_observe(engine, 0, samples, count, now);
+    now += 300 * ms; /* another window */
+    meter_observe(engine, 0, samples, count, now);
+    for (int target = 0; target < RING_TARGETS - 1; target++) {
+        for (int kind = 0; kind <= RING_SAMPLE_OTHER; kind++) {
+            struct meter_total total = part_total(target, kind);
+            check_is(total.operations, 4);
+            check_is(total.bytes, 4 * (1000 * (target + 1) + kind));
+            check_is(auraio_hist_count(&total.latency), 4);
+            check_that(is_near((double)auraio_hist_percentile(&total.latency, 50),
+                               (target * 3 + kind + 1) * 1e6, 0.03));
+        }
+        check_is(part_total(target, METER_ALL).operations, 12);
+    }
+    check_is(part_total(METER_ALL, RING_SAMPLE_WRITE).operations, 4 * RING_TARGETS);
+    check_is(part_total(METER_ALL, METER_ALL).operations, 2 * count);
+    check_is(part_total(RING_TARGETS - 1, METER_ALL).operations, 0);
+}
+
+Test(meter, a_run_of_samples_ends_where_the_kind_changes)
+{
+    const enum ring_sample_kind kinds[] = {RING_SAMPLE_READ,  RING_SAMPLE_WRITE, RING_SAMPLE_WRITE,
+                                           RING_SAMPLE_OTHER, RING_SAMPLE_READ,  RING_SAMPLE_WRITE};
+    struct ring_sample samples[6];
+    for (int i = 0; i < 6; i++)
+        samples[i] =
+            (struct ring_sample){.latency_ns = 100 * us, .bytes = UINT64_C(1) << i, .kind = kinds[i]};
+    for (int count = 1; count <= 6; count++)
+        meter_observe(engine, 0, samples, count, now);
+    check_is(part_total(0, RING_SAMPLE_READ).bytes, 6 * 1 + 2 * 16);
+    check_is(part_total(0, RING_SAMPLE_WRITE).bytes, 5 * 2 + 4 * 4 + 32);
+    check_is(part_total(0, RING_SAMPLE_OTHER).bytes, 3 * 8);
+    check_is(part_total(0, RING_SAMPLE_READ).operations, 6 + 2);
+    check_is(part_total(0, RING_SAMPLE_WRITE).operations, 5 + 4 + 1);
+    check_is(part_total(0, METER_ALL).operations, 21);
+}
+
+Test(meter, throughput_and_p99_are_of_the_part_that_is_asked_for)
+{
+    struct ring_sample samples[] = {
+        {.latency_ns = 100 * us, .bytes = 1000, .kind = RING_SAMPLE_READ, .target = 1},
+        {.latency_ns = 10 * ms, .bytes = 500, .kind = RING_SAMPLE_WRITE, .target = 1},
+        {.latency_ns = second, .bytes = 7000, .kind = RING_SAMPLE_READ, .target = 2},
+    };
+    for (int i = 0; i < 500; i++) {
+        now += ms;
+        meter_observe(engine, 0, samples, 3, now);
+    }
+    struct meter_reading reads = {0}, writes = {0};
+    meter_add_recent(meter_of(engine, 0), (struct meter_part){1, RING_SAMPLE_READ}, now, &reads);
+    meter_add_recent(meter_of(engine, 0), (struct meter_part){1, RING_SAMPLE_WRITE}, now, &writes);
+    check_that(is_near(reads.bytes_per_second, 1e6, 0.02));
+    check_that(is_near(writes.bytes_per_second, 0.5e6, 0.02));
+    check_that(is_near((double)auraio_hist_percentile(&reads.recent, 99), 100e3, 0.03));
+    check_that(is_near((double)auraio_hist_percentile(&writes.recent, 99), 10e6, 0.03));
+}
+
 /* ------------------------------------------------------------- percentiles */
 
 static int ascending(const void *a, const void *b)
@@ -297,7 +379,9 @@ static void *write_samples(void *unused)
     for (int i = 0; i < WRITTEN; i++) {
         if (i % 16 == 0)
             now += 251 * ms; /* windows change all the time */
-        observe(0, 100 * us, 0);
+        struct ring_sample sample = {
+            .latency_ns = 100 * us, .kind = (enum ring_sample_kind)(i % 3), .target = i / 3 % RING_TARGETS};
+        meter_observe(engine, 0, &sample, 1, now);
     }
     return unused;
 }

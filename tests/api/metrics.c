@@ -113,6 +113,37 @@ Test(metrics, latencies_agree_with_the_percentiles)
     check_that(mean_ns >= least_ns * 0.98 && mean_ns <= most_ns * 1.02);
 }
 
+static void write_pages(int count)
+{
+    static const char buf[BYTES];
+    tally_t tally = {0};
+    for (int i = 0; i < count; i++)
+        check_accepted(
+            auraio_write(engine, file_fd, auraio_buf((void *)buf), BYTES, 0, tally_record, &tally));
+    check_accepted(auraio_fsync(engine, file_fd, tally_record, &tally));
+    check_that(drive_until(engine, &tally.calls, count + 1));
+}
+
+Test(metrics, tell_reads_from_writes_on_each_device)
+{
+    read_pages(READS);
+    check_is(search_for("auraio.target.operations", NULL, NULL).found, 1);
+    write_pages(2);
+    check_is(search_for("auraio.target.operations", "operation", "read").sum, READS);
+    check_is(search_for("auraio.target.operations", "operation", "write").sum, 2);
+    check_is(search_for("auraio.target.operations", "operation", "other").sum, 1);
+    check_is(search_for("auraio.target.io", "operation", "read").sum, READS * BYTES);
+    check_is(search_for("auraio.target.io", "operation", "write").sum, 2 * BYTES);
+    check_is(search_for("auraio.target.io", "device", "other").found, 0);
+    struct search writes = search_for("auraio.target.latency", "operation", "write");
+    check_is(writes.found, 1);
+    check_is(writes.histogram.count, 2);
+    check_is(writes.in_buckets, 2);
+    double mean_ns = writes.histogram.sum / 2 * 1e9;
+    check_that(mean_ns >= (double)auraio_get_target_percentile(engine, 1, AURAIO_KIND_WRITE, 0) * 0.98);
+    check_that(mean_ns <= (double)auraio_get_target_percentile(engine, 1, AURAIO_KIND_WRITE, 100) * 1.02);
+}
+
 Test(metrics, show_a_latency_goal_and_buffers)
 {
     void *buf = auraio_buffer_alloc(engine, 12345);

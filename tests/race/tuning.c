@@ -49,6 +49,7 @@ static void *look(void *unused)
 {
     auraio_decision_t decisions[AURAIO_DECISIONS_MAX];
     auraio_target_stats_t target;
+    auraio_target_io_t io;
     auraio_ring_stats_t ring;
     auraio_stats_t stats;
     static char text[1 << 16];
@@ -56,6 +57,8 @@ static void *look(void *unused)
     while (atomic_load(&world.working) > 0) {
         for (int i = 0; i < auraio_get_target_count(world.engine); i++) {
             require(auraio_get_target_stats(world.engine, i, &target) == 0);
+            require(auraio_get_target_io(world.engine, i, AURAIO_KIND_READ, &io) == 0);
+            require(io.ops_completed >= 0 && io.bytes_transferred >= 0);
             require(target.in_flight_limit >= 1 && target.in_flight_limit <= 8);
             const int count = auraio_get_decisions(world.engine, i, decisions, AURAIO_DECISIONS_MAX);
             require(count >= 1);

@@ -56,10 +56,12 @@ static inline int auraio_hist_index(int64_t value_ns)
 {
     if (value_ns < AURAIO_HIST_SUBS)
         return value_ns < 0 ? 0 : (int)value_ns;
-    if (value_ns >= (int64_t)1 << AURAIO_HIST_TOP_BITS)
+    /* 63 ^ leading zeros, rather than minus: the place of the highest bit is one instruction then. */
+    int shift = (63 ^ __builtin_clzll((unsigned long long)value_ns)) - AURAIO_HIST_SUB_BITS;
+    if (shift >= AURAIO_HIST_TOP_BITS - AURAIO_HIST_SUB_BITS)
         return AURAIO_HIST_BUCKETS - 1;
-    int shift = 63 - __builtin_clzll((unsigned long long)value_ns) - AURAIO_HIST_SUB_BITS;
-    return (shift + 1) * AURAIO_HIST_SUBS + (int)((value_ns >> shift) & (AURAIO_HIST_SUBS - 1));
+    /* Shifted, the value has its highest bit still: that is the one octave that comes before. */
+    return shift * AURAIO_HIST_SUBS + (int)(value_ns >> shift);
 }
 
 /** Empty the histogram. */
