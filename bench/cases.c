@@ -13,6 +13,8 @@ const struct bench_case bench_cases[] = {
      case_direct},
     {"zero-direct", "the same with nothing configured", case_zero_direct},
     {"peers-direct", "the same with nothing configured against other interfaces", case_peers_direct},
+    {"fallback", "where io_uring is refused: threads, nothing configured, depth 32, cached and direct",
+     case_fallback},
     {"latency", "one read at a time: the round trip (p50; also p99 and p99.9)", case_latency},
     {"create", "made and destroyed; ready for 32 reads and closed again", case_create},
     {"memory", "held by one engine that has done 32 reads at once, beside their buffers", case_memory},

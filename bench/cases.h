@@ -14,6 +14,7 @@ void case_submitters(struct plan *plan);
 void case_direct(struct plan *plan);
 void case_zero_direct(struct plan *plan);
 void case_peers_direct(struct plan *plan);
+void case_fallback(struct plan *plan);
 void case_latency(struct plan *plan);
 void case_create(struct plan *plan);
 void case_memory(struct plan *plan);

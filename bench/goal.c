@@ -18,6 +18,8 @@ const struct goal_text goals[GOALS] = {
                       TARGET_AT_LEAST, 0.95},
     [GOAL_PEERS] = {"peers", "over libaio, a thread pool, libuv and POSIX AIO, from depth 4 on",
                     TARGET_AT_LEAST, 1.0},
+    [GOAL_FALLBACK] = {"fallback", "where io_uring is refused, depth 32: over a thread pool and libuv",
+                       TARGET_AT_LEAST, 1.0},
     [GOAL_POOL] = {"pool", "buffer allocated and freed: time over that of the best allocator", TARGET_AT_MOST,
                    1.0},
     [GOAL_IDLE] = {"idle", "idle engine: wake-ups per second", TARGET_AT_MOST, 0},

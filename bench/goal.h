@@ -15,6 +15,7 @@ enum goal {
     GOAL_DIRECT,
     GOAL_THREADS,
     GOAL_PEERS,
+    GOAL_FALLBACK,
     GOAL_POOL,
     GOAL_IDLE,
     GOAL_CREATE,

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * AuraIO, twice. "auraio": THREAD_LOCAL rings, registered buffers and file, one engine for all lanes.
+ * AuraIO, three times. "auraio": THREAD_LOCAL rings, registered buffers and file, one engine for all lanes.
  * "auraio-zero": auraio_create() and auraio_buffer_alloc(), nothing else said, nothing registered; an engine
  * per lane, since callbacks of a shared engine run on whichever lane waits, and a lane's state is its own.
+ * "auraio-threads": the same where io_uring is refused, which options.backend stands in for here.
  *
  * A callback starts its slot's next read; the lane only waits.
  */
@@ -130,10 +131,9 @@ static int tuned_open(struct lane *lane, void *shared, void **ret_state)
     return 0;
 }
 
-static int zero_open(struct lane *lane, void *shared, void **ret_state)
+/* A lane with an engine of its own. Takes the engine: NULL, with errno, when it could not be made. */
+static int open_with(struct lane *lane, auraio_engine_t *engine, void **ret_state)
 {
-    (void)shared;
-    auraio_engine_t *engine = auraio_create();
     if (!engine)
         return -errno;
     struct state *state = state_new(lane, engine);
@@ -155,7 +155,22 @@ static int zero_open(struct lane *lane, void *shared, void **ret_state)
     return 0;
 }
 
-static unsigned char *zero_buffer(void *opaque, unsigned slot)
+static int zero_open(struct lane *lane, void *shared, void **ret_state)
+{
+    (void)shared;
+    return open_with(lane, auraio_create(), ret_state);
+}
+
+static int threads_open(struct lane *lane, void *shared, void **ret_state)
+{
+    (void)shared;
+    auraio_options_t options;
+    auraio_options_init(&options);
+    options.backend = AURAIO_BACKEND_THREADS;
+    return open_with(lane, auraio_create_with_options(&options), ret_state);
+}
+
+static unsigned char *own_buffer(void *opaque, unsigned slot)
 {
     struct state *state = opaque;
     return state->slots[slot].buf.u.ptr;
@@ -177,5 +192,14 @@ const struct peer peer_auraio_zero = {
     .open = zero_open,
     .run = state_run,
     .close = state_close,
-    .buffer = zero_buffer,
+    .buffer = own_buffer,
+};
+
+const struct peer peer_auraio_threads = {
+    .name = "auraio-threads",
+    .summary = "auraio-zero on the thread backend, as where io_uring is refused",
+    .open = threads_open,
+    .run = state_run,
+    .close = state_close,
+    .buffer = own_buffer,
 };

@@ -5,7 +5,8 @@
  * of somebody who is awake.
  *
  * The workers number as many as do best: two for cached reads, which never sleep; one per read in flight for
- * the disk. For cached reads the owner is woken when the queue has run dry or half the depth is done, for the
+ * the disk. "pool-each" has one per read in flight for cached reads too: as many as our thread backend may
+ * have. For cached reads the owner is woken when the queue has run dry or half the depth is done, for the
  * disk at each completion, since there the device idles meanwhile.
  */
 #include "peers.h"
@@ -132,11 +133,9 @@ static void pool_close(void *opaque)
     free(state);
 }
 
-static int pool_open(struct lane *lane, void *shared, void **ret_state)
+static int open_with(struct lane *lane, unsigned workers, void **ret_state)
 {
-    (void)shared;
     unsigned depth = lane->load->depth;
-    unsigned workers = lane->load->direct || depth < 2 ? depth : 2;
     struct state *state = calloc(1, sizeof(*state) + workers * sizeof(state->threads[0]));
     if (!state)
         return -ENOMEM;
@@ -162,10 +161,31 @@ static int pool_open(struct lane *lane, void *shared, void **ret_state)
     return 0;
 }
 
+static int pool_open(struct lane *lane, void *shared, void **ret_state)
+{
+    (void)shared;
+    unsigned depth = lane->load->depth;
+    return open_with(lane, lane->load->direct || depth < 2 ? depth : 2, ret_state);
+}
+
+static int each_open(struct lane *lane, void *shared, void **ret_state)
+{
+    (void)shared;
+    return open_with(lane, lane->load->depth, ret_state);
+}
+
 const struct peer peer_pool = {
     .name = "pool",
     .summary = "a pool of threads that pread",
     .open = pool_open,
+    .run = pool_run,
+    .close = pool_close,
+};
+
+const struct peer peer_pool_each = {
+    .name = "pool-each",
+    .summary = "the same, a thread for each read in flight",
+    .open = each_open,
     .run = pool_run,
     .close = pool_close,
 };

@@ -5,9 +5,23 @@
 #include <string.h>
 
 const struct peer *const peer_table[] = {
-    &peer_auraio, &peer_auraio_zero, &peer_raw,    &peer_raw_shared, &peer_raw_plain,
-    &peer_ring,   &peer_libaio,      &peer_pool,   &peer_libuv,      &peer_posix_aio,
-    &peer_pread,  &peer_threads,     &peer_driven, &peer_raw_driven, NULL,
+    &peer_auraio,
+    &peer_auraio_zero,
+    &peer_auraio_threads,
+    &peer_raw,
+    &peer_raw_shared,
+    &peer_raw_plain,
+    &peer_ring,
+    &peer_libaio,
+    &peer_pool,
+    &peer_pool_each,
+    &peer_libuv,
+    &peer_posix_aio,
+    &peer_pread,
+    &peer_threads,
+    &peer_driven,
+    &peer_raw_driven,
+    NULL,
 };
 
 const struct peer *peer_find(const char *name)
