@@ -168,7 +168,7 @@ static void kill_one(auraio_ring_select_t mode, int fd, struct ledger *ledger, u
         fatal("fork");
     if (pid == 0)
         write_for_ever(mode, fd, ledger, seed);
-    const int64_t deadline_ms = now_ms() + 20000;
+    const int64_t deadline_ms = now_ms() + 60000;
     while (atomic_load(&ledger->promises) < enough && now_ms() < deadline_ms)
         sched_yield();
     kill(pid, SIGKILL);

@@ -15,7 +15,7 @@
 #include <sys/types.h>
 
 /** Bound of every loop below. Far more than anything takes; a library that hangs is found, not waited for. */
-enum { PATIENCE_MS = 20000 };
+enum { PATIENCE_MS = 60000 };
 
 /** A result no operation has: the operation did not complete within PATIENCE_MS. */
 #define OUTCOME_MISSING ((ssize_t)-1000000)

@@ -25,7 +25,7 @@ extern "C" {
 namespace test
 {
 
-constexpr int patience_ms = 20000; /* far more than anything takes */
+constexpr int patience_ms = 60000; /* far more than anything takes */
 constexpr std::size_t file_bytes = 1 << 20;
 
 /** A descriptor that is closed in the end. */
