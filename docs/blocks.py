@@ -8,6 +8,7 @@ Every block of code in every page is compiled and run, as the word behind its fe
     c with FILE -lX     a part of one; docs/run/FILE is the rest, and includes it as BLOCK; not run without X
     sh                  commands, run by bash in a copy of the tree made of links, `build` being this build
     sh root             the same, where this runs as root
+    sh static           the same, where the build has made static libraries
     text output         what the block above it prints, to the byte
     text, ini, json     nothing to run; ini and json must be that
     ... not-run: WHY    cannot run here, for that reason; these are counted apart
@@ -96,11 +97,13 @@ class Bench:
         self.root = root
         self.build = build
         self.compilers = dict(zip(("c", "cpp"), compilers))
+        self.static = False
         self.packages = {"c": ["libauraio", "auraio-adapt-sim"], "cpp": ["auraio-cpp"]}
         self.environment = dict(os.environ, LC_ALL="C.UTF-8", NO_COLOR="1")
 
     def use(self, stage):
         """Compile and run against an installation that was moved: its packages are told where they are now."""
+        self.static = (stage.libraries / "libauraio.a").exists()
         folder = stage.libraries / "pkgconfig"
         for package in folder.glob("*.pc"):
             text = re.sub(r"(?m)^prefix=.*$", f"prefix={stage.prefix}", package.read_text(encoding="utf-8"))
@@ -162,7 +165,7 @@ class Bench:
 
     def shell(self, block, folder):
         """Run commands."""
-        if block.how not in ("", "root"):
+        if block.how not in ("", "root", "static"):
             raise Wrong(f"'sh {block.how}' is no way to run it: see docs/blocks.py")
         if re.search(r"^\s*(?:sudo )?\./dev\b", block.text, re.MULTILINE):
             raise Wrong("./dev would configure and build under this test: say `sh not-run: WHY`")
@@ -203,6 +206,8 @@ def run_block(bench, block, folder, before):
     if block.kind == "sh":
         if block.how == "root" and os.geteuid() != 0:
             return "not run: needs root", None
+        if block.how == "static" and not bench.static:
+            return "not run: the build has no static libraries", None
         return "sh", bench.shell(block, folder)
     if block.kind not in STANDARD:
         raise Wrong(f"{block.kind} is not run: say `{block.kind} not-run: WHY`")

@@ -67,6 +67,12 @@ class Pages(unittest.TestCase):
         self.assertIn("status 1", self.complaint("```sh\nfalse\ntrue\n```\n"))
         self.assertEqual(list((self.root / "build").iterdir()), [])
 
+    def test_what_links_statically_runs_where_static_libraries_were_made(self):
+        self.assertEqual(self.became("```sh static\nfalse\n```\n"), (["not run: the build has no static libraries"], []))
+        self.bench.static = True
+        self.assertEqual(self.became("```sh static\ntrue\n```\n"), (["sh"], []))
+        self.assertIn("status 1", self.complaint("```sh static\nfalse\n```\n"))
+
     def test_a_block_does_not_build_the_tree_that_tests_it(self):
         self.assertIn("./dev would configure", self.complaint("```sh\ntrue\n./dev test\n```\n"))
 
