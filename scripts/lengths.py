@@ -12,7 +12,7 @@ import sys
 FUNCTION_LINES = 70
 FILE_LINES = 600
 LONGER = {
-    "libauraio/include/auraio.h": 840,  # the reference manual: every function documented where it is declared
+    "libauraio/include/auraio.h": 860,  # the reference manual: every function documented where it is declared
 }
 
 
