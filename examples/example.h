@@ -9,6 +9,11 @@
 #ifndef EXAMPLE_H
 #define EXAMPLE_H
 
+/* Before any header of the system: O_DIRECT, pipe2() and others are there then without a compiler's flag. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

@@ -6,13 +6,13 @@
  *     example_metrics_endpoint 9464     serve on this port until interrupted: curl localhost:9464/metrics
  *     example_metrics_endpoint          serve on a free port, name it, and end when standard input does
  */
+#include "example.h"
+
 #include <arpa/inet.h>
 #include <auraio/metrics.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
-
-#include "example.h"
 
 enum { FILE_BYTES = 4 << 20, BLOCK_BYTES = 4096, DEPTH = 32, READS_PER_TURN = 64 };
 

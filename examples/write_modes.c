@@ -3,9 +3,8 @@
  * Three ways to write the same 8 MiB, from the least safe to the safest:
  *
  *     buffered   into the page cache: fast, lost when the machine stops; one fsync at the end
- *     direct     O_DIRECT: past the page cache, straight from the buffer; wants aligned buffers, which is
- * what auraio_buffer_alloc() gives dsync      RWF_DSYNC on each write: when its callback runs, the bytes are
- * on the disk
+ *     direct     O_DIRECT: past the page cache; wants aligned buffers, as auraio_buffer_alloc() gives them
+ *     dsync      RWF_DSYNC on each write: when its callback runs, the bytes are on the disk
  *
  * Each mode's file is read back and checked.
  */
