@@ -354,25 +354,34 @@ static unsigned threads_features(const struct backend *threads)
     return RING_FEATURE_FTRUNCATE;
 }
 
-/* Whether there is memory that can be written; its pages are there from then on. */
-static bool is_writable(const struct backend *threads, const struct iovec *iov)
+/* Have the pages of memory that can be written there. 0; -EFAULT: it can't be; -ENOMEM, -EAGAIN: not now. */
+static int populate(const struct backend *threads, const struct iovec *iov)
 {
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
     uintptr_t begin = (uintptr_t)iov->iov_base & ~(page - 1);
     uintptr_t end = ((uintptr_t)iov->iov_base + iov->iov_len + page - 1) & ~(page - 1);
     if (madvise((void *)begin, end - begin, KERNEL_MADV_POPULATE_WRITE) == 0)
-        return true;
-    /* What fails for our own memory as well, the kernel does not know: then the calls will say it. */
-    return errno == EINVAL && madvise(threads->memory, page, KERNEL_MADV_POPULATE_WRITE) < 0;
+        return 0;
+    switch (errno) {
+    case EINVAL: /* where our own memory is refused as well, the kernel does not know it: the calls will say
+                    it */
+        return madvise(threads->memory, page, KERNEL_MADV_POPULATE_WRITE) < 0 ? 0 : -EFAULT;
+    case ENOMEM: /* short of memory, or there is none at the address, as msync() says then, too */
+        return msync((void *)begin, end - begin, MS_ASYNC) < 0 ? -EFAULT : -ENOMEM;
+    case EAGAIN:
+        return -EAGAIN;
+    default:
+        return -EFAULT;
+    }
 }
 
 /* Nothing is pinned: the address that a slot names is all it takes. What io_uring refuses is refused here. */
 static int threads_set_buffers(struct backend *threads, const struct iovec *iovs, unsigned count)
 {
-    for (unsigned i = 0; i < count; i++)
-        if (!is_writable(threads, &iovs[i]))
-            return -EFAULT;
-    return 0;
+    int rc = 0;
+    for (unsigned i = 0; i < count && rc == 0; i++)
+        rc = populate(threads, &iovs[i]);
+    return rc;
 }
 
 static int threads_set_files(struct backend *threads, const int *fds, unsigned count)

@@ -214,11 +214,17 @@ ssize_t __wrap_pread64(int fd, void *buf, size_t len, off_t offset)
     return fails(CALL_PREAD) ? -1 : __real_pread64(fd, buf, len, offset);
 }
 
+/* An eventfd says EAGAIN when it is full: then it is readable, as it is after the write that is made here. */
 ssize_t __real_write(int fd, const void *buf, size_t len);
 ssize_t __wrap_write(int fd, const void *buf, size_t len);
 ssize_t __wrap_write(int fd, const void *buf, size_t len)
 {
-    return fails(CALL_WRITE) ? -1 : __real_write(fd, buf, len);
+    const int error = inject(CALL_WRITE);
+    const ssize_t written = __real_write(fd, buf, len);
+    if (!error)
+        return written;
+    errno = error;
+    return -1;
 }
 
 int __real_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *limit, const sigset_t *mask);
