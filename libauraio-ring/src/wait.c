@@ -258,7 +258,7 @@ static int64_t shorter(int64_t a_ns, int64_t b_ns)
     return a_ns < 0 || b_ns < a_ns ? b_ns : a_ns;
 }
 
-static int sleep_on_ring(struct ring *ring, int64_t timeout_ns, uint64_t wakes)
+static void sleep_on_ring(struct ring *ring, int64_t timeout_ns, uint64_t wakes)
 {
     struct ring_group *group = ring->group;
     ring_lock(ring);
@@ -285,11 +285,8 @@ static int sleep_on_ring(struct ring *ring, int64_t timeout_ns, uint64_t wakes)
     } else {
         sleepers_leave(&ring->sleepers, before);
     }
-    if (rc == -EAGAIN || rc == -EBUSY) { /* the kernel is short of memory, or its completions of room */
+    if (rc == -EAGAIN || rc == -EBUSY) /* the kernel is short of memory, or its completions of room */
         group_pause(group);
-        rc = 0;
-    }
-    return rc == -ETIME ? rc : 0;
 }
 
 /* Register for the wake descriptor. False: there is none. */
@@ -319,27 +316,38 @@ static void leave_fd_sleepers(struct ring_group *group, uint64_t wakes_before)
     pthread_mutex_unlock(&group->sleep_lock);
 }
 
-static int sleep_on_fds(struct sleep_plan *plan, int64_t timeout_ns, uint64_t wakes)
+/* Returns 1 when something is to be tried again soon. */
+static int prepare_for_fds(struct ring *ring, void *unused)
+{
+    (void)unused;
+    if (!ring->backend)
+        return 0;
+    ring_lock(ring);
+    prepare_ring(ring);
+    bool again = ring->stop_owed;
+    ring_unlock(ring);
+    return !ring_try_hand_over(ring) || again;
+}
+
+static void sleep_on_fds(struct sleep_plan *plan, int64_t timeout_ns, uint64_t wakes)
 {
     struct ring_group *group = plan->group;
     struct pollfd
         fds[POLL_RINGS_MAX + 2]; /* rings, the epoll descriptor over all of them, the wake descriptor */
     unsigned count = 0;
     int listed = plan->count < POLL_RINGS_MAX ? plan->count : POLL_RINGS_MAX;
+    bool again = plan->count > listed && group_each_ring(group, prepare_for_fds, NULL) > 0;
     for (int i = 0; i < listed; i++) {
         struct ring *ring = plan->rings[i];
-        ring_lock(ring);
-        prepare_ring(ring);
-        bool again = ring->stop_owed;
-        ring_unlock(ring);
-        bool handed_over = ring_try_hand_over(ring);
+        if (plan->count == listed)
+            again = prepare_for_fds(ring, NULL) || again;
         int fd = ring->ops->watch(ring->backend);
-        if (!handed_over || again || fd < 0)
-            timeout_ns = shorter(timeout_ns, RETRY_NS);
+        again = again || fd < 0;
         fds[count++] = (struct pollfd){.fd = fd, .events = POLLIN};
     }
-    if (plan->count > POLL_RINGS_MAX) {
-        (void)group_hand_over(group);
+    if (again)
+        timeout_ns = shorter(timeout_ns, RETRY_NS);
+    if (plan->count > listed) {
         int fd = epoll_fd(group);
         fds[count++] = (struct pollfd){.fd = fd, .events = POLLIN}; /* a negative one is passed over */
         if (fd < 0)
@@ -350,19 +358,17 @@ static int sleep_on_fds(struct sleep_plan *plan, int64_t timeout_ns, uint64_t wa
     if (!joined)
         timeout_ns = shorter(timeout_ns, NO_WAKE_FD_NS);
     fds[count++] = (struct pollfd){.fd = joined ? group->wake_fd : -1, .events = POLLIN};
-    int rc = 1;
     if (atomic_load(&group->wake_count) == wakes)
-        rc = poll_fds(group, fds, count, timeout_ns);
+        (void)poll_fds(group, fds, count, timeout_ns);
     for (int i = 0; i < listed; i++) {
         plan->rings[i]->ops->unwatch(plan->rings[i]->backend);
         ring_present(plan->rings[i]);
     }
     if (joined)
         leave_fd_sleepers(group, fd_wakes);
-    return rc == 0 ? -ETIME : 0;
 }
 
-/* Sleep as planned. -ETIME: the time passed; -ENODATA: nothing to wait for. */
+/* Sleep as planned, for no longer than that. -ENODATA: nothing to wait for. */
 static int sleep_as_planned(struct sleep_plan *plan, int64_t timeout_ns, bool idle, uint64_t wakes)
 {
     if (plan->ready)
@@ -370,8 +376,10 @@ static int sleep_as_planned(struct sleep_plan *plan, int64_t timeout_ns, bool id
     if (!idle && plan->pending == group_own_running(plan->group))
         return -ENODATA;
     if (plan->count == 1)
-        return sleep_on_ring(plan->rings[0], timeout_ns, wakes);
-    return sleep_on_fds(plan, timeout_ns, wakes);
+        sleep_on_ring(plan->rings[0], timeout_ns, wakes);
+    else
+        sleep_on_fds(plan, timeout_ns, wakes);
+    return 0;
 }
 
 /* Whether somebody asked since then that sleepers for work look around. Other wake-ups are the rings' own. */
