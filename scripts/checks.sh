@@ -35,18 +35,33 @@ summarise() {
     exit 0
 }
 
+# count NAME STARTED STATUS: what has run from then to now
+count() {
+    if (($3 == 0)); then
+        passed=$((passed + 1))
+        echo "passed   $1 ($((SECONDS - $2)) s)"
+    elif (($3 == 77)); then
+        echo "skipped  $1"
+        return 0
+    else
+        failed=$((failed + 1))
+        echo "FAILED   $1 (status $3 after $((SECONDS - $2)) s)"
+    fi
+    return "$3"
+}
+
 # step NAME COMMAND...: one command that must succeed
 step() {
     local started=$SECONDS status=0
     quietly "${@:2}" || status=$?
-    if ((status == 0)); then
-        passed=$((passed + 1))
-        echo "passed   $1 ($((SECONDS - started)) s)"
-    else
-        failed=$((failed + 1))
-        echo "FAILED   $1 (status $status after $((SECONDS - started)) s)"
-    fi
-    return "$status"
+    count "$1" "$started" "$status"
+}
+
+# step_shown NAME COMMAND...: the same, and what it says is shown
+step_shown() {
+    local started=$SECONDS status=0
+    "${@:2}" || status=$?
+    count "$1" "$started" "$status"
 }
 
 # step_tests NAME DIR [TEST...]: tests of a configured directory
@@ -109,6 +124,18 @@ test_refused() {
         step_refused "$error" build-debug "${ring_suites[@]}" --suite race || true
     done
     test_sysctl
+}
+
+# Every point of every loop, of some of which the tests try a sample; prints how many there were.
+test_failures() {
+    local backend mode program=build-debug/tests/failures/failures
+    export AURAIO_TEST_DIR=$PWD/build-debug/tests/failures
+    step "build with asserts" compile build-debug gcc "${with_asserts[@]}" -Dwerror=true || return
+    for backend in uring threads; do
+        for mode in ADAPTIVE CPU_LOCAL ROUND_ROBIN THREAD_LOCAL; do
+            step_shown "failures on $backend" env AURAIO_BACKEND=$backend "$program" $mode || true
+        done
+    done
 }
 
 # Changes the machine for as long as the tests run, whatever ends them.

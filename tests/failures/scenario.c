@@ -255,7 +255,8 @@ static auraio_engine_t *create(const struct world *world)
     auraio_options_init(&options);
     options.ring_select = world->mode;
     options.queue_depth = DEPTH;
-    options.ring_count = 16; /* with THREAD_LOCAL, also of threads that left operations */
+    /* With THREAD_LOCAL, also of threads that left operations; in turn, more than a sleeper lists. */
+    options.ring_count = 10;
     options.max_p99_latency_ms = 50;
     auraio_engine_t *engine = auraio_create_with_options(&options);
     (void)granted(engine != NULL);
