@@ -42,8 +42,9 @@ int auraio_sim_set_device(auraio_sim_t *sim, int64_t latency_ns, int parallel)
 {
     if (!sim)
         return refuse_null();
-    if (latency_ns < 1)
-        return error_int(EINVAL, "latency_ns is %lld: give at least 1", (long long)latency_ns, 0);
+    if (latency_ns < 1 || latency_ns > WORLD_LATENCY_MAX_NS)
+        return error_int(EINVAL, "latency_ns is %lld: it goes from 1 to an hour, %lld", (long long)latency_ns,
+                         (long long)WORLD_LATENCY_MAX_NS);
     if (parallel < 1 || parallel > WORLD_PARALLEL_MAX)
         return error_int(EINVAL, "parallel is %lld: it goes from 1 to %lld", parallel, WORLD_PARALLEL_MAX);
     world_set_device(world_of(sim), latency_ns, parallel);
@@ -95,7 +96,10 @@ int auraio_sim_advance(auraio_sim_t *sim, int64_t ns)
     if (ns < 0)
         return error_int(EINVAL, "ns is %lld: time does not go back", (long long)ns, 0);
     int64_t now_ns = world_now_ns(world_of(sim));
-    int64_t until_ns = ns < INT64_MAX - now_ns ? now_ns + ns : INT64_MAX - 1;
+    if (ns > WORLD_END_NS - now_ns)
+        return error_int(EINVAL, "ns is %lld: the world lasts a year, of which %lld are left", (long long)ns,
+                         (long long)(now_ns < WORLD_END_NS ? WORLD_END_NS - now_ns : 0));
+    int64_t until_ns = now_ns + ns;
     while (world_now_ns(world_of(sim)) < until_ns)
         (void)world_advance(world_of(sim), until_ns);
     return 0;

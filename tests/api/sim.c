@@ -80,6 +80,22 @@ Test(sim, time_can_be_let_pass)
     check_is(auraio_sim_now_ns(sim) - start_ns, hour_ns);
 }
 
+Test(sim, the_slowest_device_ends_with_the_world_and_not_beyond)
+{
+    enum { COUNT = 4000 };
+    check_is(auraio_sim_set_device(sim, hour_ns, 1), 0);
+    check_is(auraio_sim_set_fault(sim, AURAIO_SIM_LATE, 1), 0);
+    tally_t tally = {0};
+    for (int i = 0; i < COUNT; i++) { /* each up to 3500 hours, one after the other */
+        auraio_op_t op = auraio_op(AURAIO_OP_FSYNC);
+        op.fd = fd;
+        check_that(auraio_submit(engine, &op, tally_record, &tally));
+    }
+    check_is(auraio_drain(engine, -1), COUNT);
+    check_at_least(auraio_sim_now_ns(sim), 364 * 24 * hour_ns);
+    check_below(auraio_sim_now_ns(sim), 366 * 24 * hour_ns);
+}
+
 Test(sim, the_backend_says_what_it_is)
 {
     auraio_backend_info_t info = {.struct_size = sizeof(info)};
@@ -242,6 +258,8 @@ Test(sim, wrong_arguments_are_refused_with_a_reason)
     check_fails(auraio_sim_set_fault(sim, AURAIO_SIM_LATE, NAN), EINVAL);
     check_fails(auraio_sim_set_device(sim, 0, 1), EINVAL);
     check_fails(auraio_sim_set_device(sim, 1, 65), EINVAL);
+    check_fails(auraio_sim_set_device(sim, hour_ns + 1, 1), EINVAL);
+    check_fails(auraio_sim_advance(sim, INT64_MAX), EINVAL);
     check_fails(auraio_sim_advance(sim, -1), EINVAL);
     check_fails(auraio_sim_open(sim, NULL, O_RDWR), EINVAL);
     check_fails(auraio_sim_crash(NULL), EINVAL);

@@ -48,12 +48,17 @@ struct world_hooks {
 
 struct world_options {
     uint64_t seed;
-    int64_t latency_ns; /* of an operation alone, about; at least 1 */
+    int64_t latency_ns; /* of an operation alone, about; 1 to WORLD_LATENCY_MAX_NS */
     int parallel;       /* operations that the device works on at a time, 1 to WORLD_PARALLEL_MAX */
     const struct world_hooks *hooks; /* NULL: one thread. Outlives the world */
 };
 
 enum { WORLD_PARALLEL_MAX = 64 };
+
+/* An hour; and a year, beyond which the clock is not moved on: what is summed up of latencies, those of a
+ * batch for instance, stays below 2^63. */
+#define WORLD_LATENCY_MAX_NS (INT64_C(3600) * 1000 * 1000 * 1000)
+#define WORLD_END_NS (INT64_C(365) * 24 * WORLD_LATENCY_MAX_NS)
 
 /* 0 or -ENOMEM. */
 int world_create(const struct world_options *options, struct world **ret_world);

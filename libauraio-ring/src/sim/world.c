@@ -169,7 +169,8 @@ int64_t world_service(struct world *world)
     double service_ns = (double)world->latency_ns * (0.5 + 3 * luck * luck * luck * luck);
     if (world_chance(world, WORLD_LATE))
         service_ns *= (double)(2 + world_random(world, 999));
-    world->free_ns[first] = start_ns + 1 + (int64_t)service_ns;
+    int64_t done_ns = start_ns + 1 + (int64_t)service_ns;
+    world->free_ns[first] = done_ns < WORLD_END_NS ? done_ns : WORLD_END_NS;
     return world->free_ns[first];
 }
 
@@ -217,7 +218,8 @@ static int system_poll(void *context, struct pollfd *fds, unsigned count, int64_
 
 int world_create(const struct world_options *options, struct world **ret_world)
 {
-    assert(options->parallel >= 1 && options->parallel <= WORLD_PARALLEL_MAX && options->latency_ns >= 1);
+    assert(options->parallel >= 1 && options->parallel <= WORLD_PARALLEL_MAX && options->latency_ns >= 1 &&
+           options->latency_ns <= WORLD_LATENCY_MAX_NS);
     struct world *world = calloc(1, sizeof(*world));
     if (!world)
         return -ENOMEM;
@@ -264,7 +266,8 @@ bool world_is_used(const struct world *world)
 
 void world_set_device(struct world *world, int64_t latency_ns, int parallel)
 {
-    assert(latency_ns >= 1 && parallel >= 1 && parallel <= WORLD_PARALLEL_MAX);
+    assert(latency_ns >= 1 && latency_ns <= WORLD_LATENCY_MAX_NS && parallel >= 1 &&
+           parallel <= WORLD_PARALLEL_MAX);
     world->latency_ns = latency_ns;
     world->parallel = parallel;
 }

@@ -75,7 +75,7 @@ AURAIO_API int auraio_sim_destroy(auraio_sim_t *sim);
 /**
  * How quick the device is from now on.
  *
- * @param latency_ns  about what an operation takes alone, nanoseconds, at least 1.
+ * @param latency_ns  about what an operation takes alone, nanoseconds, 1 to an hour.
  * @param parallel    operations that it works on at a time, 1 to 64.
  * @return 0, or -1: EINVAL.
  */
@@ -115,7 +115,8 @@ AURAIO_API AURAIO_MUST_USE int auraio_sim_open(auraio_sim_t *sim, const char *na
 /** The world's clock, nanoseconds; it begins at one second. 0: NULL. */
 AURAIO_API int64_t auraio_sim_now_ns(const auraio_sim_t *sim);
 
-/** Let @p ns nanoseconds pass, and what happens in them happen. @return 0, or -1: EINVAL (NULL, negative). */
+/** Let @p ns nanoseconds pass, and what happens in them happen. @return 0, or -1: EINVAL (NULL, negative, or
+ * further than a year from the beginning). */
 AURAIO_API int auraio_sim_advance(auraio_sim_t *sim, int64_t ns);
 
 /**
