@@ -15,13 +15,31 @@ bool adapt_search_is_precise(const adapt_arm_t *arm, double error)
            (time_ns > ADAPT_SEARCH_NS && enough);
 }
 
+/* So long that noise is all that more of it would tell. Counted in completions, for batches that scatter are
+ * merged, and then there are few of them. */
+static bool is_long(const adapt_state_t *state, int batches, int64_t time_ns)
+{
+    const adapt_arm_t *arm = &state->arm;
+    return arm->samples >= (int64_t)batches * adapt_batch_size_for(state->limit) &&
+           arm->last_ns - arm->begin_ns >= time_ns;
+}
+
+/* As well as it gets, so that what can't be told is to be decided. */
+static bool is_known(const adapt_state_t *state, adapt_estimate_t rate)
+{
+    return rate.error < ADAPT_SEARCH_ERROR || state->arm.closed >= ADAPT_SEARCH_BATCHES_MAX ||
+           is_long(state, ADAPT_SEARCH_BATCHES_MAX, ADAPT_SEARCH_NS_MAX);
+}
+
 static adapt_verdict_t judge_first(const adapt_state_t *state, adapt_estimate_t rate, bool violating)
 {
     const adapt_arm_t *arm = &state->arm;
     if (violating)
         return ADAPT_CONTINUE;
     bool precise = rate.error < ADAPT_FIRST_ERROR && arm->count >= adapt_pace_batches(state, 6);
-    return precise || arm->closed >= ADAPT_FIRST_BATCHES_MAX ? ADAPT_CONTINUE : ADAPT_UNDECIDED;
+    bool noisy =
+        arm->closed >= ADAPT_FIRST_BATCHES_MAX || is_long(state, ADAPT_FIRST_BATCHES_MAX, ADAPT_SEARCH_NS);
+    return precise || noisy ? ADAPT_CONTINUE : ADAPT_UNDECIDED;
 }
 
 static adapt_verdict_t judge_up(const adapt_state_t *state, adapt_estimate_t rate, double gain, double error,
@@ -44,7 +62,7 @@ static adapt_verdict_t judge_up(const adapt_state_t *state, adapt_estimate_t rat
     if (arm->closed >= adapt_pace_batches(state, ADAPT_SEARCH_BATCHES_MIN) &&
         gain + ADAPT_Z_STRICT * error < wanted)
         return ADAPT_STOP;
-    if (rate.error < ADAPT_SEARCH_ERROR || arm->closed >= ADAPT_SEARCH_BATCHES_MAX)
+    if (is_known(state, rate))
         return gain + ADAPT_Z_DOUBT * error > wanted ? ADAPT_CONTINUE : ADAPT_STOP;
     return ADAPT_UNDECIDED;
 }
@@ -65,7 +83,7 @@ static adapt_verdict_t judge_down(const adapt_state_t *state, adapt_estimate_t r
         verdict = ADAPT_CONTINUE;
     else if (loss - ADAPT_Z * error > allowed)
         verdict = ADAPT_STOP;
-    else if (rate.error < ADAPT_SEARCH_ERROR || arm->closed >= ADAPT_SEARCH_BATCHES_MAX)
+    else if (is_known(state, rate))
         verdict = loss < allowed ? ADAPT_CONTINUE : ADAPT_STOP;
     /* Down from a violation, the first limit that keeps the target is the one looked for. */
     if (verdict != ADAPT_UNDECIDED && state->search.anchor.violating && arm->samples >= ADAPT_TAIL_SAMPLES)

@@ -172,6 +172,39 @@ Test(adapt, begins_a_search_anew_when_the_device_changes_under_it)
     }
 }
 
+/* Who shares its CPU with many others sees nothing but noise: now fast, now slow, for times of any length. */
+static int completions_until_more_than_one(uint64_t seed)
+{
+    device_t device;
+    device_init(&device, 1, 0, seed);
+    auraio_adapt_t adapt;
+    auraio_adapt_options_t options;
+    auraio_adapt_options_init(&options);
+    options.initial_limit = 1;
+    options.p99_target_ns = SEC;
+    cr_assert_eq(auraio_adapt_init(&adapt, &options), 0);
+    int64_t until_ns = 0, service_ns = 0;
+    int count = 0;
+    for (; auraio_adapt_limit(&adapt) == 1 && count < 200000; count++) {
+        if (device.now_ns >= until_ns) {
+            until_ns =
+                device.now_ns + (int64_t)(100 * US / device_uniform(&device)); /* Pareto's, of shape 1 */
+            service_ns = (int64_t)(20 * US / (0.1 + device_uniform(&device)));
+        }
+        device.now_ns += service_ns;
+        drive_one(&adapt, device.now_ns, service_ns, 0, AURAIO_ADAPT_BOUND, 0);
+    }
+    return count;
+}
+
+Test(adapt, noise_is_no_reason_to_stay_at_the_start)
+{
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        int count = completions_until_more_than_one(seed);
+        cr_assert_lt(count, 10000, "seed %d: %d completions", (int)seed, count);
+    }
+}
+
 /* Under a throttle the arms of a search are long, and the limits measured before it went do not compare with
  * those after. */
 Test(adapt, a_search_recovers_when_a_throttle_goes_under_it)
