@@ -84,7 +84,7 @@ static adapt_verdict_t judge_down(const adapt_state_t *state, adapt_estimate_t r
     else if (loss - ADAPT_Z * error > allowed)
         verdict = ADAPT_STOP;
     else if (is_known(state, rate))
-        verdict = loss < allowed ? ADAPT_CONTINUE : ADAPT_STOP;
+        verdict = loss + ADAPT_Z_DOUBT * error < allowed ? ADAPT_CONTINUE : ADAPT_STOP;
     /* Down from a violation, the first limit that keeps the target is the one looked for. */
     if (verdict != ADAPT_UNDECIDED && state->search.anchor.violating && arm->samples >= ADAPT_TAIL_SAMPLES)
         verdict = ADAPT_STOP;
