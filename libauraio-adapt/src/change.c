@@ -30,18 +30,32 @@ void adapt_change_search(adapt_state_t *state, double change)
     adapt_search_begin(state, from);
 }
 
+/* The first arm of a cruise is held against the curve that brought it here: the search may have seen another
+ * device. There is no curve when a violation ended the search before it measured any. */
+static bool has_reference(const adapt_state_t *state)
+{
+    return state->change.known || (state->search.fitted && state->mode != ADAPT_SEARCHING);
+}
+
+static double reference_of(const adapt_state_t *state)
+{
+    return state->change.known ? state->change.reference
+                               : state->search.best - adapt_curve_deficit(&state->search, state->base_limit);
+}
+
 /* Look at the newest batch. Returns true when a search was started. */
 bool adapt_change_in_batches(adapt_state_t *state)
 {
     adapt_change_t *change = &state->change;
     const adapt_arm_t *arm = &state->arm;
-    if (!change->known || arm->count == 0)
+    if (!has_reference(state) || arm->count == 0)
         return false;
 
-    double difference = arm->evidence[arm->count - 1].log_rate - change->reference;
+    double difference = arm->evidence[arm->count - 1].log_rate - reference_of(state);
     double probed = log((double)state->limit / state->base_limit);
-    double width =
-        adapt_clamp(ADAPT_CHANGE_SIGMAS * change->spread, ADAPT_CHANGE_WIDTH, ADAPT_CHANGE_WIDTH_MAX);
+    double width = change->known ? adapt_clamp(ADAPT_CHANGE_SIGMAS * change->spread, ADAPT_CHANGE_WIDTH,
+                                               ADAPT_CHANGE_WIDTH_MAX)
+                                 : ADAPT_CHANGE_WIDTH_MAX;
     int side = 0;
     if (difference > width + adapt_max(probed, 0))
         side = 1;
@@ -54,30 +68,33 @@ bool adapt_change_in_batches(adapt_state_t *state)
     change->row += side != 0;
     change->side = side;
 
-    int needed = fabs(difference) > ADAPT_CHANGE_GROSS ? ADAPT_CHANGE_BATCHES_GROSS : ADAPT_CHANGE_BATCHES;
-    if (arm->pace_ns > ADAPT_PACE_LONG_NS && needed > ADAPT_PACED_ROW)
-        needed = ADAPT_PACED_ROW;
+    bool gross = fabs(difference) > ADAPT_CHANGE_GROSS;
+    int needed = gross ? ADAPT_CHANGE_BATCHES_GROSS : ADAPT_CHANGE_BATCHES;
+    if (arm->pace_ns > ADAPT_PACE_LONG_NS)
+        needed = gross ? ADAPT_PACED_ROW_GROSS : ADAPT_PACED_ROW;
     if (change->row < needed || arm->last_ns - change->row_begin_ns < ADAPT_CHANGE_NS)
         return false;
     adapt_change_search(state, difference);
     return true;
 }
 
+/* An arm of a few long batches that ends with a row would be the mean of two devices, and the reference for
+ * what follows: the row is to be seen to its end. */
+bool adapt_change_is_pending(const adapt_state_t *state)
+{
+    return state->change.row > 0 && state->arm.pace_ns > ADAPT_PACE_LONG_NS;
+}
+
 /* Look at a whole base arm. Returns true when a search was started. */
 bool adapt_change_in_arm(adapt_state_t *state, adapt_estimate_t rate)
 {
-    const adapt_change_t *change = &state->change;
-    /* The first arm of a cruise is held against the curve that brought it here: the search may have
-     * seen another device. There is no curve when a violation ended the search before it measured any. */
-    if (!change->known && !state->search.fitted)
+    if (!has_reference(state))
         return false;
-    double expected = change->known
-                          ? change->reference
-                          : state->search.best - adapt_curve_deficit(&state->search, state->base_limit);
-    double width = ADAPT_CHANGE_ARM + ADAPT_Z_STRICT * rate.error + change->spread;
-    if (fabs(rate.mean - expected) <= width)
+    double difference = rate.mean - reference_of(state);
+    double width = ADAPT_CHANGE_ARM + ADAPT_Z_STRICT * rate.error + state->change.spread;
+    if (fabs(difference) <= width)
         return false;
-    adapt_change_search(state, rate.mean - expected);
+    adapt_change_search(state, difference);
     return true;
 }
 

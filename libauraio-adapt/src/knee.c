@@ -343,7 +343,8 @@ void adapt_cruise_evaluate(adapt_state_t *state)
     if (adapt_change_in_batches(state))
         return;
     int batches_min = knee->probe != ADAPT_PROBE_NONE ? ADAPT_PACED_BATCHES : 6;
-    if (arm->count < adapt_pace_batches(state, batches_min) || !arm_is_complete(state))
+    if (arm->count < adapt_pace_batches(state, batches_min) || !arm_is_complete(state) ||
+        adapt_change_is_pending(state))
         return;
 
     adapt_estimate_t rate = adapt_arm_rate(arm);

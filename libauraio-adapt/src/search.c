@@ -290,36 +290,6 @@ static bool device_changed(adapt_state_t *state, adapt_estimate_t rate)
     return false;
 }
 
-/* Throughput rises no faster than depth, and not at all with less of it: where it surely did since another
- * limit was measured, the device has become a faster one. Returns ln of how much, or 0. */
-static double risen_by(const adapt_search_t *search, int limit, adapt_estimate_t rate)
-{
-    double most = 0;
-    for (int i = 0; i < search->count; i++) {
-        const adapt_node_t *other = &search->nodes[i];
-        double gain = rate.mean - other->rate.mean;
-        double explained = limit > other->limit ? log((double)limit / other->limit) : 0;
-        double error = hypot(rate.error, other->rate.error);
-        if (gain - explained - ADAPT_Z_STEEP * error > ADAPT_CHANGE_GROSS)
-            most = adapt_max(most, gain);
-    }
-    return most;
-}
-
-/* Then what was measured says nothing of it. Once a search: a device that goes back and forth gets on.
- * Returns true when the search began anew. */
-static bool became_faster(adapt_state_t *state, adapt_estimate_t rate)
-{
-    double risen = state->search.restarted ? 0 : risen_by(&state->search, state->limit, rate);
-    if (risen <= 0)
-        return false;
-    int first = state->search.first.limit;
-    state->base_limit = state->limit > first ? state->limit : first;
-    adapt_change_search(state, risen);
-    state->search.restarted = true;
-    return true;
-}
-
 /* A batch during which the application was the bottleneck: when it stays that, the limit that is being tried
  * is more than it fills, and would never be judged. */
 void adapt_search_unfilled(adapt_state_t *state)
@@ -338,11 +308,11 @@ void adapt_search_evaluate(adapt_state_t *state)
     adapt_search_t *search = &state->search;
     const adapt_arm_t *arm = &state->arm;
     search->unfilled = search->used = 0;
-    if (arm->count < adapt_pace_batches(state, 5))
+    if (adapt_faster_in_row(state) || arm->count < adapt_pace_batches(state, 5))
         return;
 
     adapt_estimate_t rate = adapt_arm_rate(arm);
-    if (device_changed(state, rate) || became_faster(state, rate))
+    if (device_changed(state, rate) || adapt_faster_in_arm(state, rate))
         return;
     adapt_share_estimate_t exceedance = adapt_arm_exceedance(arm);
     bool has_target = state->goal.target_ns > 0;

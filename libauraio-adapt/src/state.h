@@ -390,9 +390,12 @@ bool adapt_ledger_is_flat(const adapt_state_t *state, int limit);
 
 void adapt_change_forget(adapt_state_t *state);
 bool adapt_change_in_batches(adapt_state_t *state);
+bool adapt_change_is_pending(const adapt_state_t *state);
 bool adapt_change_in_arm(adapt_state_t *state, adapt_estimate_t rate);
 bool adapt_change_is_suspected(adapt_state_t *state, adapt_estimate_t rate);
 void adapt_change_search(adapt_state_t *state, double change);
+bool adapt_faster_in_row(adapt_state_t *state);
+bool adapt_faster_in_arm(adapt_state_t *state, adapt_estimate_t rate);
 bool adapt_pace_learn(adapt_state_t *state);
 void adapt_pace_keep(adapt_state_t *state);
 void adapt_pace_forget(adapt_state_t *state, double change);

@@ -63,6 +63,8 @@
 #define ADAPT_PACE_DISTRUST 4
 /* ... and of a row that may be a change. */
 #define ADAPT_PACED_ROW 6
+/* ... and where they are far outside: one of them may be half a slice, not two in a row. */
+#define ADAPT_PACED_ROW_GROSS 2
 
 /* ---- comparisons */
 
@@ -312,6 +314,9 @@
 #define ADAPT_REFERENCE_WEIGHT 0.25
 /* A row shorter than this may be a neighbour's burst. */
 #define ADAPT_CHANGE_NS INT64_C(15000000)
+/* Under a search, batches that last so long together are no burst of a throttled device: slices are 100 ms.
+ */
+#define ADAPT_RISE_NS 100e6
 /* The slow reference: sixteen arms. */
 #define ADAPT_SHIFT_WEIGHT 0.0625
 /* Small shifts: a cumulative sum of normalised deviations from a slow reference (Page 1954), slack
