@@ -210,21 +210,21 @@ int ring_group_flush(struct ring_group *group)
 
 /* ------------------------------------------------------------------- reap */
 
-/* Before anything else is looked at: what becomes ready from here on makes the poll descriptor readable
- * again. */
-static void clear_notify(const struct ring *ring)
+/*
+ * Whether the calling thread has reason to reap its own ring, whose poll descriptor is readable then and else
+ * not. Cleared first, looked at afterwards: what becomes ready in between makes it readable again. And after
+ * a batch, not before: the kernel announces deferred work, and once more the completions it becomes when it
+ * is reaped.
+ */
+static bool settle_notify(const struct ring *ring)
 {
-    uint64_t rung;
+    uint64_t rung, one = 1;
     if (ring->notify_fd >= 0)
         (void)!read(ring->notify_fd, &rung, sizeof(rung));
-}
-
-/* What was left for the next batch keeps the poll descriptor readable. */
-static void end_local(struct ring *ring)
-{
-    uint64_t one = 1;
-    if (ring->notify_fd >= 0 && ring_is_ready(ring))
+    bool ready = ring_is_ready(ring);
+    if (ready && ring->notify_fd >= 0)
         (void)!write(ring->notify_fd, &one, sizeof(one));
+    return ready;
 }
 
 /*
@@ -355,9 +355,7 @@ static void retire_frame(struct ring *ring, struct frame *frame)
 
 int ring_reap(struct ring *ring)
 {
-    if (ring->local)
-        clear_notify(ring);
-    if (!ring_is_ready(ring)) {
+    if (!ring_is_ready(ring) && !(ring->local && settle_notify(ring))) {
         ring_present(ring);
         return 0;
     }
@@ -389,7 +387,7 @@ int ring_reap(struct ring *ring)
         retire_frame(ring, &frame);
     }
     if (ring->local)
-        end_local(ring);
+        (void)settle_notify(ring);
     return ran;
 }
 

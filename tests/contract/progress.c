@@ -163,6 +163,23 @@ static int readable(int fd, int timeout_ms)
     return poll(&pollfd, 1, timeout_ms);
 }
 
+/*
+ * By its poll descriptor alone. That may be readable for a step of an operation which does not complete it:
+ * once a pipe has something, Linux 6.1 wakes the ring of a thread, and then has a worker read. But a step is
+ * not repeated, and a descriptor that stayed readable for nothing would have its owner spin.
+ */
+static void complete_by_poll_fd(auraio_engine_t *engine, int fd)
+{
+    enum { STEPS = 4 }; /* two are known */
+    int completed = 0;
+    for (int step = 0; completed == 0; step++) {
+        check_below(step, STEPS);
+        check_is(readable(fd, PATIENCE_MS), 1);
+        completed = auraio_poll(engine);
+    }
+    check_is(completed, 1);
+}
+
 /* Two rings, and a thread in a callback of each. One of them lasts until what the other submits has run. */
 enum { RINGS = 2 };
 
@@ -279,8 +296,7 @@ TestEveryMode(progress, the_poll_fd_becomes_readable_for_what_was_submitted_afte
     const int fd = auraio_get_poll_fd(engine);
     for (int round = 1; round <= 20; round++) {
         check_accepted(auraio_read(engine, file, auraio_buf(&byte), 1, 0, tally_record, &tally));
-        check_is(readable(fd, PATIENCE_MS), 1);
-        check_is(auraio_poll(engine), 1);
+        complete_by_poll_fd(engine, fd);
         check_is(tally.calls, round);
     }
     auraio_destroy(engine);
@@ -297,9 +313,9 @@ TestEveryMode(progress, the_poll_fd_becomes_readable_for_what_was_submitted_befo
     check_accepted(auraio_read(engine, channel.read_fd, auraio_buf(&byte), 1, -1, tally_record, &tally));
     const int fd = auraio_get_poll_fd(engine);
     fd_write_all(channel.write_fd, "x", 1);
-    check_is(readable(fd, PATIENCE_MS), 1);
-    check_is(auraio_poll(engine), 1);
+    complete_by_poll_fd(engine, fd);
     check_is(tally.calls, 1);
+    check_is(readable(fd, 0), 0);
     auraio_destroy(engine);
 }
 
