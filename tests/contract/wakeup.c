@@ -234,26 +234,45 @@ TestSharedModes(blocked_wait, two_waiters_share_the_work_and_neither_is_forgotte
     pipe_close(pipe);
 }
 
-static void *wait_a_second(void *engine)
+struct idle_wait {
+    auraio_engine_t *engine;
+    int ms;
+};
+
+static void *wait_in_vain(void *context)
 {
-    return (void *)(intptr_t)auraio_wait(engine, 1000);
+    const struct idle_wait *idle = context;
+    return (void *)(intptr_t)auraio_wait(idle->engine, idle->ms);
 }
 
-TestSharedModes(blocked_wait, of_several_threads_with_nothing_to_do_uses_no_cpu, .timeout = 60)
+/* CPU time of several threads that each wait so long for nothing. */
+static int64_t idle_cpu_us(auraio_engine_t *engine, int ms)
 {
     enum { WAITERS = 4 };
     pthread_t threads[WAITERS];
-    const pipe_pair_t pipe = pipe_open(0);
-    auraio_engine_t *engine = engine_with_pending_read(mode_options(*mode), pipe);
+    struct idle_wait idle = {.engine = engine, .ms = ms};
     const int64_t cpu_before_ns = process_cpu_ns();
     for (int i = 0; i < WAITERS; i++)
-        check_is(pthread_create(&threads[i], NULL, wait_a_second, engine), 0);
+        check_is(pthread_create(&threads[i], NULL, wait_in_vain, &idle), 0);
     for (int i = 0; i < WAITERS; i++) {
         void *completed = NULL;
         check_is(pthread_join(threads[i], &completed), 0);
         check_is((intptr_t)completed, 0);
     }
-    check_below((process_cpu_ns() - cpu_before_ns) / 1000, 100000);
+    return (process_cpu_ns() - cpu_before_ns) / 1000;
+}
+
+/*
+ * What threads cost, and a first wait, is known from a wait that is over at once: in an emulated machine it
+ * is more than the bound. What is bounded is the second that the other wait takes, of which a thread that
+ * looks again and again uses all.
+ */
+TestSharedModes(blocked_wait, of_several_threads_with_nothing_to_do_uses_no_cpu, .timeout = 60)
+{
+    const pipe_pair_t pipe = pipe_open(0);
+    auraio_engine_t *engine = engine_with_pending_read(mode_options(*mode), pipe);
+    const int64_t short_us = idle_cpu_us(engine, 1);
+    check_below(idle_cpu_us(engine, 1000), 2 * short_us + 100000);
     auraio_destroy(engine);
     pipe_close(pipe);
 }
