@@ -16,6 +16,8 @@ vm_memory_mb=1024
 vm_timeout=600
 vm_test_seconds=300 # for one command
 vm_disk_mb=6144     # a file with holes
+vm_log=build-vm/log.txt
+vm_options='--nodes --cpus --memory --timeout'
 
 # What the disk takes, each after those it needs.
 vm_modules='drivers/virtio/virtio_ring drivers/virtio/virtio drivers/virtio/virtio_pci_legacy_dev
@@ -42,9 +44,33 @@ libraries_of() {
     done | sort -u
 }
 
-# suite_commands DIR: a line for each functional test of a build directory, with the environment it has
-suite_commands() {
-    meson introspect --tests "$1" | python3 scripts/vm_suite.py "$1"
+# set_machine [OPTION NUMBER]...
+set_machine() {
+    while (($# > 0)); do
+        case $1 in
+        --nodes) vm_nodes=$2 ;;
+        --cpus) vm_cpus=$2 ;;
+        --memory) vm_memory_mb=$2 ;;
+        --timeout) vm_timeout=$2 ;;
+        esac
+        shift 2
+    done
+}
+
+# suite commands|report [NAME...]: of the functional tests (scripts/vm_suite.py)
+suite() {
+    meson introspect --tests build-debug | python3 scripts/vm_suite.py "$1" build-debug "$vm_log" "${@:2}"
+}
+
+# run_suite [NAME...]: what has not passed yet, and what became of all. Goes on where it was stopped.
+run_suite() {
+    local commands
+    commands=$(suite commands "$@")
+    if [[ -n $commands ]]; then
+        mapfile -t commands <<<"$commands"
+        run_in_vm "${commands[@]}" || true # the report counts what failed
+    fi
+    suite report "$@"
 }
 
 # pack_memory ROOT: the archive
@@ -64,7 +90,7 @@ pack_memory() {
 
 # pack_disk ROOT COMMAND...: the disk. Of a command, the words that are files of this tree come along.
 pack_disk() {
-    local root=$1 files=() command word
+    local root=$1 files=() command word # a command may have a name before a tab
     shift
     rm -rf "$root"
     mkdir -p "$root"/{bin,dev,proc,sys,tmp,var}
@@ -72,7 +98,7 @@ pack_disk() {
     cp /bin/sh "$root/bin/sh"
     printf '%s\n' "$PWD" "$vm_test_seconds" "$@" >"$root/tests"
     for command in "$@"; do
-        for word in $command; do
+        for word in ${command#*$'\t'}; do
             word=${word#LD_PRELOAD=}
             [[ ! -f $word ]] || files+=("$(realpath "$word")")
         done
@@ -95,7 +121,7 @@ describe_nodes() {
     done
 }
 
-# Boots; what it says goes to the terminal and to build-vm/said.txt.
+# Boots; what it says goes to the terminal and to build-vm/said.txt, and with that of all machines before to the log.
 boot_machine() {
     local kernels=(build-vm/boot/vmlinuz-*) nodes=()
     mapfile -t nodes < <(describe_nodes)
@@ -103,7 +129,7 @@ boot_machine() {
         -m "$((vm_memory_mb / vm_nodes * vm_nodes))M" "${nodes[@]}" -nodefaults -no-reboot -display none \
         -serial stdio -kernel "${kernels[0]}" -initrd build-vm/machine.cpio.gz \
         -drive file=build-vm/disk.img,format=raw,if=virtio,cache=unsafe \
-        -append "console=ttyS0 quiet panic=-1" </dev/null | tr -d '\r' | tee build-vm/said.txt
+        -append "console=ttyS0 quiet panic=-1" </dev/null | stdbuf -oL tr -d '\r' | tee build-vm/said.txt | tee -a "$vm_log"
 }
 
 # run_in_vm COMMAND...: status 0 when the machine ran them all and none failed
@@ -112,7 +138,7 @@ run_in_vm() {
     fetch_kernel
     pack_memory build-vm/memory
     pack_disk build-vm/disk "$@"
-    echo "booting ${vm_nodes} nodes, ${vm_cpus} CPUs, ${vm_memory_mb} MiB"
+    echo "booting ${vm_nodes} nodes, ${vm_cpus} CPUs, ${vm_memory_mb} MiB" | tee -a "$vm_log"
     boot_machine || true # what counts is what it said
     result=$(sed -n 's/^vm-result: //p' build-vm/said.txt)
     if [[ -z $result ]]; then

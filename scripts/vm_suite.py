@@ -1,16 +1,32 @@
 # SPDX-License-Identifier: MIT
-"""Commands of the functional tests of a build directory (the argument), one to a line, for a machine that holds
-nothing but programs and libraries: from what `meson introspect --tests` says (standard input)."""
+"""The functional tests of a build directory in a virtual machine that holds nothing but programs and libraries.
 
+    vm_suite.py commands BUILD LOG [NAME...]    what is still to run: a line for each, title, tab, command
+    vm_suite.py report BUILD LOG [NAME...]      what LOG says of them; status 0: all ran, and none failed
+
+Standard input is what `meson introspect --tests BUILD` says; a NAME chooses the tests whose names contain it. LOG
+is what every machine so far has printed (tests/vm/init.c). A title is a test's name with a sum of the files that it
+is made of, so a result counts for these files only, and a suite goes on where a machine was stopped.
+"""
+
+import functools
+import hashlib
 import json
 import os
+import pathlib
+import re
 import shlex
 import sys
+
+import testlog
 
 SUITES = {"api", "contract", "options", "race", "pool", "ring", "facade", "cpp"}
 VARIABLES = {"LD_LIBRARY_PATH"}  # the others are for sanitizers
 TEST_DIRECTORY = "/tmp"
 PATIENCE = "tests/vm/libvm-patience.so"  # what emulation takes longer
+# At the end of a line: what a program says last may lack its newline.
+VERDICT = re.compile(r"(passed|FAILED|skipped) +(\S.* \[[0-9a-f]{8}\])(?: \((.*)\))?$")
+BOOT = "booting"  # what came before belongs to no program
 
 
 def is_functional(test):
@@ -34,11 +50,72 @@ def command_of(build, test):
     return " ".join(settings + [shlex.quote(word) for word in words])
 
 
-def main():
-    build = os.path.abspath(sys.argv[1])
-    for test in json.load(sys.stdin):
-        if is_functional(test) and is_program_of(build, test):
-            print(command_of(build, test))
+@functools.cache
+def sum_of_libraries(build):
+    paths = sorted(pathlib.Path(build).rglob("libauraio*.so"))
+    return b"".join(hashlib.sha256(path.read_bytes()).digest() for path in paths)
 
 
-main()
+def title_of(build, test):
+    made_of = [
+        sum_of_libraries(build),
+        pathlib.Path(build, PATIENCE).read_bytes(),
+        pathlib.Path(test["cmd"][0]).read_bytes(),
+        command_of(build, test).encode(),
+    ]
+    return f"{test['name']} [{hashlib.sha256(b''.join(made_of)).hexdigest()[:8]}]"
+
+
+def verdicts(log):
+    """Title: (verdict, details, what the program said), the last of each."""
+    found, said = {}, []
+    for line in testlog.colourless(log).splitlines():
+        match = VERDICT.search(line)
+        if match:
+            found[match[2]] = (match[1], match[3], "\n".join(said))
+        if match or line.startswith(BOOT):
+            said = []
+        else:
+            said.append(line)
+    return found
+
+
+def report(titles, found):
+    """Programs that did not simply pass, tests that were skipped, and the counts of both."""
+    programs = dict.fromkeys(["passed", "FAILED", "skipped", "not run"], 0)
+    tests = 0
+    for title in titles:
+        verdict, details, said = found.get(title, ("not run", None, ""))
+        name = title.rsplit(" ", 1)[0]
+        programs[verdict] += 1
+        reasons = dict.fromkeys(testlog.SKIP_LINE.findall(said))
+        for reason in reasons:
+            print(f"skipped  {name}: {reason}")
+        if verdict == "skipped" and not reasons:
+            print(f"skipped  {name}: no reason given")
+        if verdict == "passed":
+            tests += testlog.count({"result": "OK"}, said)[0]
+        elif verdict != "skipped":
+            print(f"{verdict:<8} {name}" + (f" ({details})" if details else ""))
+    print(", ".join(f"{count} {verdict.lower()}" for verdict, count in programs.items()) + f"; {tests} tests passed")
+    return programs["passed"] > 0 and programs["FAILED"] + programs["not run"] == 0
+
+
+def main(what, build, log, *names):
+    build = os.path.abspath(build)
+    tests = [test for test in json.load(sys.stdin) if is_functional(test) and is_program_of(build, test)]
+    chosen = [test for test in tests if not names or any(name in test["name"] for name in names)]
+    if not chosen:
+        sys.exit(f"./dev: there is no functional test with {' or '.join(names)} in its name")
+    path = pathlib.Path(log)
+    found = verdicts(path.read_text(encoding="utf-8", errors="replace") if path.exists() else "")
+    titles = {title_of(build, test): test for test in chosen}
+    if what == "report":
+        sys.exit(0 if report(titles, found) else 1)
+    for title, test in titles.items():
+        if found.get(title, ("not run",))[0] in ("not run", "FAILED"):
+            print(f"{title}\t{command_of(build, test)}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -2,8 +2,9 @@
 /*
  * The first process in the virtual machine of `./dev vm`. Loads the modules that /modules/order names, and
  * makes the disk its root. There, the file /tests names a directory in its first line, in the second how many
- * seconds a command may take, and in each other a command, which a shell runs in that directory. Says what
- * became of each and how long it took, and switches the machine off.
+ * seconds a command may take, and in each other a command, which a shell runs in that directory. What stands
+ * before a tab is the command's name. Says what became of each and how long it took, and switches the machine
+ * off.
  *
  * The last line it prints begins with VM_RESULT: without it nothing that ran counts. A command that ends with
  * status 77 was skipped, as Meson has it.
@@ -70,22 +71,28 @@ static int run(const char *command, unsigned seconds)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-static void run_and_count(const char *command, struct tally *tally)
+static void run_and_count(char *line, struct tally *tally)
 {
     struct timespec start, end;
+    const char *name = line, *command = line;
+    char *tab = strchr(line, '\t');
+    if (tab) {
+        *tab = '\0';
+        command = tab + 1;
+    }
     clock_gettime(CLOCK_MONOTONIC, &start);
     int status = run(command, tally->seconds);
     clock_gettime(CLOCK_MONOTONIC, &end);
     int took = (int)(end.tv_sec - start.tv_sec);
     if (status == 0) {
         tally->passed++;
-        printf("passed   %s (%d s)\n", command, took);
+        printf("passed   %s (%d s)\n", name, took);
     } else if (status == SKIPPED) {
         tally->skipped++;
-        printf("skipped  %s\n", command);
+        printf("skipped  %s\n", name);
     } else {
         tally->failed++;
-        printf("FAILED   %s (status %d after %d s)\n", command, status, took);
+        printf("FAILED   %s (status %d after %d s)\n", name, status, took);
     }
 }
 
