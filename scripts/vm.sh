@@ -96,13 +96,14 @@ pack_disk() {
     mkdir -p "$root"/{bin,dev,proc,sys,tmp,var}
     ln -s /tmp "$root/var/tmp"
     cp /bin/sh "$root/bin/sh"
-    printf '%s\n' "$PWD" "$vm_test_seconds" "$@" >"$root/tests"
+    printf '%s\n' "$PWD" "$vm_test_seconds" "$(build-debug/tests/vm/vm-init speed)" "$@" >"$root/tests"
     for command in "$@"; do
         for word in ${command#*$'\t'}; do
             word=${word#LD_PRELOAD=}
             [[ ! -f $word ]] || files+=("$(realpath "$word")")
         done
     done
+    mapfile -t files < <(printf '%s\n' "${files[@]}" | sort -u)
     cp --parents --dereference "${files[@]}" "$root"
     # shellcheck disable=SC2046 # as above
     cp --parents --dereference $(libraries_of "$root/bin/sh" "${files[@]}") "$root"

@@ -106,8 +106,8 @@ static double median(double *values, int count)
 Test(placement, an_engine_on_a_large_machine_is_made_and_destroyed_in_under_a_millisecond)
 {
     enum { ROUNDS = 101 };
-    if (is_instrumented())
-        skip_because("an instrumented build says nothing about time");
+    if (is_instrumented() || slowness() > 1)
+        skip_because("an instrumented build and an emulated machine say nothing about time");
     for (size_t s = 0; s < 3; s++) {
         double ms[ROUNDS];
         struct topology_cpu cpus[1024];
@@ -161,8 +161,8 @@ Test(placement, a_read_costs_the_same_on_a_large_machine)
 {
     enum { ROUNDS = 151 };
     static char buf[4096];
-    if (is_instrumented())
-        skip_because("an instrumented build says nothing about time");
+    if (is_instrumented() || slowness() > 1)
+        skip_because("an instrumented build and an emulated machine say nothing about time");
     int fd = file_of_pattern(1 << 20);
     for (size_t s = 0; s < 3; s++) {
         auraio_engine_t *small = engine_of(2, 2, NULL), *large = engine_of(sizes[s], 32, NULL);

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -147,4 +148,11 @@ bool is_instrumented(void)
 #endif
 #endif
     return false;
+}
+
+int slowness(void)
+{
+    const char *said = getenv("AURAIO_TEST_SLOWNESS");
+    const int factor = said ? atoi(said) : 1;
+    return factor > 1 ? factor : 1;
 }

@@ -52,4 +52,8 @@ void bind_to_nth_cpu(int nth);
 /** Whether this build is instrumented, so that its memory and its speed say nothing about the library. */
 bool is_instrumented(void);
 
+/** How many times longer than elsewhere everything may take here: 1, or what AURAIO_TEST_SLOWNESS says, as
+ * measured in the virtual machine of `./dev vm`. */
+int slowness(void);
+
 #endif

@@ -2,12 +2,13 @@
 /*
  * The first process in the virtual machine of `./dev vm`. Loads the modules that /modules/order names, and
  * makes the disk its root. There, the file /tests names a directory in its first line, in the second how many
- * seconds a command may take, and in each other a command, which a shell runs in that directory. What stands
- * before a tab is the command's name. Says what became of each and how long it took, and switches the machine
- * off.
+ * seconds a command may take, in the third what `vm-init speed` says elsewhere, and in each other a command,
+ * which a shell runs in that directory. What stands before a tab is the command's name. Says what became of
+ * each and how long it took, and switches the machine off.
  *
  * The last line it prints begins with VM_RESULT: without it nothing that ran counts. A command that ends with
- * status 77 was skipped, as Meson has it.
+ * status 77 was skipped, as Meson has it. AURAIO_TEST_SLOWNESS tells the commands how many times slower this
+ * machine is.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,6 +24,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "speed.h"
 
 #define VM_RESULT "vm-result:"
 
@@ -104,6 +107,18 @@ static bool next_line(FILE *file, char *line)
     return true;
 }
 
+/* Rounded up: 1 is a machine that is as fast. */
+static void measure_slowness(int64_t elsewhere_ns)
+{
+    char factor[24];
+    int64_t here_ns = speed_ns();
+    if (elsewhere_ns <= 0 || here_ns <= 0)
+        return;
+    snprintf(factor, sizeof(factor), "%lld", (long long)((here_ns + elsewhere_ns - 1) / elsewhere_ns));
+    setenv("AURAIO_TEST_SLOWNESS", factor, 1);
+    printf("this machine is %s times slower than where it was started\n", factor);
+}
+
 static void run_all(struct tally *tally)
 {
     static char line[LINE_BYTES];
@@ -111,6 +126,7 @@ static void run_all(struct tally *tally)
     if (!tests || !next_line(tests, line) || chdir(line) < 0)
         return;
     tally->seconds = next_line(tests, line) ? (unsigned)strtoul(line, NULL, 10) : 0;
+    measure_slowness(next_line(tests, line) ? strtoll(line, NULL, 10) : 0);
     while (next_line(tests, line))
         run_and_count(line, tally);
     fclose(tests);
@@ -138,9 +154,11 @@ static void enter_disk(void)
         fprintf(stderr, "the disk: %s\n", strerror(errno));
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     struct tally tally = {0};
+    if (argc == 2 && strcmp(argv[1], "speed") == 0)
+        return printf("%lld\n", (long long)speed_ns()) < 0;
     mount_at("devtmpfs", "/dev");
     open_console();
     setvbuf(stdout, NULL, _IOLBF, 0);
