@@ -147,7 +147,7 @@ Test(tune, nothing_is_written_without_overwrite)
 
 Test(tune, json_has_every_figure_whatever_the_name)
 {
-    expect("mv data \"$(printf 'a\"b\\\\\\n\\377c')\";" TUNE "a* --json - -t 20ms --no-progress" QUICK
+    expect("mv data \"$(printf 'a\"b\\\\\\n\\377c')\";" TUNE "a* --json - -t 5s --no-progress" QUICK
            "| python3 -c '"
            "import json, sys\n"
            "d = json.load(sys.stdin)\n"
@@ -168,7 +168,7 @@ Test(tune, the_picture_is_xml)
 {
     if (!can("command -v gnuplot"))
         cr_skip_test(SKIPPED_PATTERN "gnuplot is not there");
-    expect(TUNE "data --svg it\\'s.svg -t 20ms" QUICK "> said &&"
+    expect(TUNE "data --svg it\\'s.svg -t 5s" QUICK "> said &&"
                 "python3 -c 'import xml.dom.minidom as x; d = x.parse(\"it\\x27s.svg\"); "
                 "print(d.documentElement.tagName, \"target\" in d.toxml())'",
            0, "svg True");
