@@ -291,7 +291,9 @@ for target in json.load(sys.stdin):
 
 run_fuzzers() {
     local fuzzers fuzzer work
-    configure build-fuzz clang "${with_asserts[@]}" -Db_sanitize=address,undefined -Db_lundef=false
+    # All of the library is instrumented, and a fuzzer adds its loop.
+    configure build-fuzz clang "${with_asserts[@]}" -Db_sanitize=address,undefined -Db_lundef=false \
+        "-Dc_args=-fsanitize=fuzzer-no-link -fno-sanitize-recover=all"
     mapfile -t fuzzers < <(fuzzers_of build-fuzz)
     if ((${#fuzzers[@]} == 0)); then
         echo "./dev: the tree has no fuzzer" >&2
@@ -302,7 +304,8 @@ run_fuzzers() {
         work=build-fuzz/found-${fuzzer##*/}
         mkdir -p "$work"
         echo "fuzzing ${fuzzer##*/} for $1 s; what it finds stays in $work"
-        "build-fuzz/$fuzzer" -max_total_time="$1" -artifact_prefix="$work/" -print_final_stats=1 \
+        "build-fuzz/$fuzzer" -max_total_time="$1" -timeout=60 -artifact_prefix="$work/" \
+            -print_final_stats=1 \
             "$work" "${fuzzer%/*}/corpus"
     done
 }
