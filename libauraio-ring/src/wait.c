@@ -221,19 +221,31 @@ static int plan_ring(struct ring *ring, void *context)
 }
 
 /*
- * Wait for a quarter of what is in the kernel rather than for one: fewer wake-ups for the same work, where
- * completions dribble in. For no longer than half of the latency, in which about that many complete when they
- * come evenly. Where they come in bursts (the last sleep brought more than half) the first one brings the
- * rest, and the timer would only add wake-ups; and only a ring whose completions are deferred to its owner
- * can be waited on for a number without being woken for each.
+ * The ring's latency in calm times: down with it at once, up by a 64th for each time it is asked for. A
+ * stall, of the device or of this thread, is a long latency for a while, and is no reason to wait longer.
  */
-static struct backend_wait coalesced(const struct ring *ring, int64_t timeout_ns)
+static int64_t follow_calm(struct ring *ring)
+{
+    int64_t latency_ns = atomic_load_explicit(&ring->latency_ns, memory_order_relaxed);
+    int64_t calm_ns = ring->calm_ns + ring->calm_ns / 64 + 1;
+    ring->calm_ns = ring->calm_ns > 0 && calm_ns < latency_ns ? calm_ns : latency_ns;
+    return ring->calm_ns;
+}
+
+/*
+ * Wait for a quarter of what is in the kernel rather than for one: fewer wake-ups for the same work, where
+ * completions dribble in. For no longer than a quarter of the latency, in which about that many complete when
+ * they come evenly. Where they come in bursts (the last sleep brought more than half) the first one brings
+ * the rest, and the timer would only add wake-ups; and only a ring whose completions are deferred to its
+ * owner can be waited on for a number without being woken for each.
+ */
+static struct backend_wait coalesced(struct ring *ring, int64_t timeout_ns)
 {
     int in_kernel = ring->local && ring_pending(ring) >= COALESCE_MIN ? ring_storage_in_kernel(ring) : 0;
     struct backend_wait wait = {.min_events = 1, .timeout_ns = timeout_ns};
     if (in_kernel >= COALESCE_MIN && ring->brought < in_kernel / 2) {
         wait.min_events = (unsigned)in_kernel / 4;
-        wait.min_wait_ns = atomic_load_explicit(&ring->latency_ns, memory_order_relaxed) / 2;
+        wait.min_wait_ns = follow_calm(ring) / 4;
     }
     return wait;
 }

@@ -263,6 +263,7 @@ static int fake_submit(struct backend *backend)
 
 static int fake_wait(struct backend *backend, const struct backend_wait *wait)
 {
+    fake.wait = *wait;
     int rc = fake_submit(backend);
     if (rc < 0)
         return rc;

@@ -48,6 +48,7 @@ extern struct fake {
     int submit_failures; /* so many calls of submit() fail with submit_error */
     int submit_error;    /* negative */
     bool timer_set;
+    struct backend_wait wait; /* the last that was asked for */
     int calls_made;
     struct fake_call calls[FAKE_CALLS];
 } fake;
