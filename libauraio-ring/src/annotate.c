@@ -5,6 +5,31 @@
 
 bool annotate_wanted;
 
+#if defined(__SANITIZE_THREAD__)
+#define ON_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define ON_TSAN 1
+#endif
+#endif
+
+#ifdef ON_TSAN
+void __tsan_acquire(void *address);
+void __tsan_release(void *address);
+static char mappings;
+void annotate_mapped(void)
+{
+    __tsan_acquire(&mappings);
+}
+void annotate_unmapping(void)
+{
+    __tsan_release(&mappings);
+}
+#else
+void annotate_mapped(void) {}
+void annotate_unmapping(void) {}
+#endif
+
 #ifdef AURAIO_HAVE_VALGRIND
 
 #include <valgrind/memcheck.h>

@@ -5,6 +5,7 @@
  * under the ring's lock, io_uring_enter() runs outside it. The kernel serialises consumers and publishes its
  * head only after it copied the entries, so an entry is never overwritten early.
  */
+#include "annotate.h"
 #include "backend.h"
 #include "fds.h"
 #include "kernel.h"
@@ -38,36 +39,6 @@ _Static_assert(BACKEND_STATE_TASKRUN == IORING_SQ_TASKRUN, "likewise");
 
 /* One call of pread/pwrite transfers at most this; it is a multiple of every block size. */
 static const uint64_t transfer_max = 0x7ffff000;
-
-/*
- * liburing maps and unmaps rings by raw system calls, which ThreadSanitizer does not see: it would take a
- * ring that is mapped where another thread's was before for memory that both share. The kernel orders the
- * two; tell it so.
- */
-#if defined(__SANITIZE_THREAD__)
-#define URING_TSAN 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define URING_TSAN 1
-#endif
-#endif
-
-#ifdef URING_TSAN
-void __tsan_acquire(void *address);
-void __tsan_release(void *address);
-static char mappings;
-static void after_mapping(void)
-{
-    __tsan_acquire(&mappings);
-}
-static void before_unmapping(void)
-{
-    __tsan_release(&mappings);
-}
-#else
-static void after_mapping(void) {}
-static void before_unmapping(void) {}
-#endif
 
 /* ------------------------------------------------------------------ setup */
 
@@ -136,7 +107,7 @@ static unsigned uring_features(const struct backend *uring)
 
 static void set_up_queue(struct backend *uring, const struct backend_config *config)
 {
-    after_mapping();
+    annotate_mapped();
     struct io_uring_sq *sq = &uring->ring.sq;
     struct io_uring_cq *cq = &uring->ring.cq;
     uring->queue = (struct backend_queue){
@@ -197,7 +168,7 @@ static int uring_open(const struct backend_config *config, struct backend **ret_
 
 static void free_ring(struct backend *uring)
 {
-    before_unmapping();
+    annotate_unmapping();
     io_uring_queue_exit(&uring->ring);
     if (uring->sleep_fd >= 0)
         fd_close(uring->sleep_fd);
