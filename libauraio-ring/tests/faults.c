@@ -1,19 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Calls that fail on demand: see faults.h. Each wrapper counts, then fails or does what was asked. */
+/* Calls that fail on demand: see faults.h, and wrapped.h in tests/support for how they come here. */
 #include "faults.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <sched.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stddef.h>
-#include <stdlib.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
+
+#include "wrapped.h"
 
 struct plan {
     atomic_int calls;
@@ -61,120 +53,51 @@ static int strikes(enum fault fault)
     return call >= plan->skip && call - plan->skip < plan->times ? plan->error : 0;
 }
 
-/* The same for calls that tell through errno. */
-static bool fails(enum fault fault)
+/* ------------------------------------------------------------ what wrappers ask */
+
+static const struct {
+    bool known;
+    enum fault fault;
+} fault_of[CALL_KINDS] = {
+    [CALL_MALLOC] = {true, FAULT_MEMORY},
+    [CALL_CALLOC] = {true, FAULT_MEMORY},
+    [CALL_REALLOC] = {true, FAULT_MEMORY},
+    [CALL_ALIGNED_ALLOC] = {true, FAULT_MEMORY},
+    [CALL_MMAP] = {true, FAULT_MEMORY},
+    [CALL_MADVISE] = {true, FAULT_MADVISE},
+    [CALL_FSTAT] = {true, FAULT_FSTAT},
+    [CALL_LSEEK] = {true, FAULT_LSEEK},
+    [CALL_EVENTFD] = {true, FAULT_EVENTFD},
+    [CALL_EPOLL_CREATE] = {true, FAULT_EPOLL_CREATE},
+    [CALL_EPOLL_CTL] = {true, FAULT_EPOLL_CTL},
+    [CALL_KEY_CREATE] = {true, FAULT_KEY_CREATE},
+    [CALL_THREAD] = {true, FAULT_THREAD},
+    [CALL_SYSCALL] = {true, FAULT_SYSCALL},
+    [CALL_REGISTER_BUFFERS] = {true, FAULT_REGISTER_BUFFERS},
+    [CALL_MAKE_BUFFERS] = {true, FAULT_MAKE_BUFFERS},
+    [CALL_UPDATE_BUFFERS] = {true, FAULT_UPDATE_BUFFERS},
+    [CALL_REGISTER_FILES] = {true, FAULT_REGISTER_FILES},
+    [CALL_UPDATE_FILES] = {true, FAULT_UPDATE_FILES},
+    [CALL_REGISTER_EVENTFD] = {true, FAULT_REGISTER_EVENTFD},
+    [CALL_REGISTER_RING] = {true, FAULT_REGISTER_RING_FD},
+};
+
+int wrapped_error(enum wrapped_call call)
 {
-    int error = strikes(fault);
-    if (error)
-        errno = error;
-    return error != 0;
+    if (call == CALL_PROBE)
+        return fault_no_probe ? ENOMEM : 0;
+    return fault_of[call].known ? strikes(fault_of[call].fault) : 0;
 }
 
-/* ------------------------------------------------------------------ libc */
-
-void *__real_malloc(size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_malloc(size_t size)
+/* These tests keep no account. */
+void wrapped_blocks(int change)
 {
-    return fails(FAULT_MEMORY) ? NULL : __real_malloc(size);
+    (void)change;
 }
 
-void *__real_calloc(size_t count, size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_calloc(size_t count, size_t size)
+void wrapped_mapped(long change_bytes)
 {
-    return fails(FAULT_MEMORY) ? NULL : __real_calloc(count, size);
-}
-
-void *__real_realloc(void *old, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-void *__wrap_realloc(void *old, size_t size)
-{
-    return fails(FAULT_MEMORY) ? NULL : __real_realloc(old, size);
-}
-
-void *__real_aligned_alloc(size_t alignment, size_t size);
-void *__wrap_aligned_alloc(size_t alignment, size_t size);
-void *__wrap_aligned_alloc(size_t alignment, size_t size)
-{
-    return fails(FAULT_MEMORY) ? NULL : __real_aligned_alloc(alignment, size);
-}
-
-void *__real_mmap(void *at, size_t size, int protection, int flags, int fd, off_t offset);
-void *__wrap_mmap(void *at, size_t size, int protection, int flags, int fd, off_t offset);
-void *__wrap_mmap(void *at, size_t size, int protection, int flags, int fd, off_t offset)
-{
-    return fails(FAULT_MEMORY) ? MAP_FAILED : __real_mmap(at, size, protection, flags, fd, offset);
-}
-
-/* What the call is named where file offsets are asked to have 64 bits. */
-void *__real_mmap64(void *at, size_t size, int protection, int flags, int fd, off_t offset);
-void *__wrap_mmap64(void *at, size_t size, int protection, int flags, int fd, off_t offset);
-void *__wrap_mmap64(void *at, size_t size, int protection, int flags, int fd, off_t offset)
-{
-    return fails(FAULT_MEMORY) ? MAP_FAILED : __real_mmap64(at, size, protection, flags, fd, offset);
-}
-
-int __real_madvise(void *at, size_t size, int advice);
-int __wrap_madvise(void *at, size_t size, int advice);
-int __wrap_madvise(void *at, size_t size, int advice)
-{
-    return fails(FAULT_MADVISE) ? -1 : __real_madvise(at, size, advice);
-}
-
-int __real_fstat64(int fd, struct stat *status);
-int __wrap_fstat64(int fd, struct stat *status);
-int __wrap_fstat64(int fd, struct stat *status)
-{
-    return fails(FAULT_FSTAT) ? -1 : __real_fstat64(fd, status);
-}
-
-off_t __real_lseek64(int fd, off_t offset, int whence);
-off_t __wrap_lseek64(int fd, off_t offset, int whence);
-off_t __wrap_lseek64(int fd, off_t offset, int whence)
-{
-    return fails(FAULT_LSEEK) ? -1 : __real_lseek64(fd, offset, whence);
-}
-
-int __real_eventfd(unsigned count, int flags);
-int __wrap_eventfd(unsigned count, int flags);
-int __wrap_eventfd(unsigned count, int flags)
-{
-    return fails(FAULT_EVENTFD) ? -1 : __real_eventfd(count, flags);
-}
-
-int __real_epoll_create1(int flags);
-int __wrap_epoll_create1(int flags);
-int __wrap_epoll_create1(int flags)
-{
-    return fails(FAULT_EPOLL_CREATE) ? -1 : __real_epoll_create1(flags);
-}
-
-int __real_epoll_ctl(int epoll, int what, int fd, struct epoll_event *event);
-int __wrap_epoll_ctl(int epoll, int what, int fd, struct epoll_event *event);
-int __wrap_epoll_ctl(int epoll, int what, int fd, struct epoll_event *event)
-{
-    return fails(FAULT_EPOLL_CTL) ? -1 : __real_epoll_ctl(epoll, what, fd, event);
-}
-
-int __real_pthread_key_create(pthread_key_t *key, void (*destructor)(void *));
-int __wrap_pthread_key_create(pthread_key_t *key, void (*destructor)(void *));
-int __wrap_pthread_key_create(pthread_key_t *key, void (*destructor)(void *))
-{
-    int error = strikes(FAULT_KEY_CREATE);
-    return error ? error : __real_pthread_key_create(key, destructor);
-}
-
-/* The library makes system calls of its own with up to three arguments. */
-long __real_syscall(long number, ...);
-long __wrap_syscall(long number, ...);
-long __wrap_syscall(long number, ...)
-{
-    va_list list;
-    va_start(list, number);
-    long a = va_arg(list, long), b = va_arg(list, long), c = va_arg(list, long);
-    va_end(list);
-    return fails(FAULT_SYSCALL) ? -1 : __real_syscall(number, a, b, c);
+    (void)change_bytes;
 }
 
 /* ---------------------------------------------------------------- liburing */
@@ -234,40 +157,6 @@ int __wrap_io_uring_enter2(unsigned fd, unsigned submit, unsigned min, unsigned 
     return __real_io_uring_enter2(fd, submit, min, flags, arg, size);
 }
 
-struct io_uring_probe *__real_io_uring_get_probe_ring(struct io_uring *ring);
-struct io_uring_probe *__wrap_io_uring_get_probe_ring(struct io_uring *ring);
-struct io_uring_probe *__wrap_io_uring_get_probe_ring(struct io_uring *ring)
-{
-    return fault_no_probe ? NULL : __real_io_uring_get_probe_ring(ring);
-}
-
-int __real_io_uring_register_buffers(struct io_uring *ring, const struct iovec *iovs, unsigned count);
-int __wrap_io_uring_register_buffers(struct io_uring *ring, const struct iovec *iovs, unsigned count);
-int __wrap_io_uring_register_buffers(struct io_uring *ring, const struct iovec *iovs, unsigned count)
-{
-    int error = strikes(FAULT_REGISTER_BUFFERS);
-    return error ? -error : __real_io_uring_register_buffers(ring, iovs, count);
-}
-
-int __real_io_uring_register_buffers_sparse(struct io_uring *ring, unsigned count);
-int __wrap_io_uring_register_buffers_sparse(struct io_uring *ring, unsigned count);
-int __wrap_io_uring_register_buffers_sparse(struct io_uring *ring, unsigned count)
-{
-    int error = strikes(FAULT_MAKE_BUFFERS);
-    return error ? -error : __real_io_uring_register_buffers_sparse(ring, count);
-}
-
-int __real_io_uring_register_buffers_update_tag(struct io_uring *ring, unsigned at, const struct iovec *iovs,
-                                                const __u64 *tags, unsigned count);
-int __wrap_io_uring_register_buffers_update_tag(struct io_uring *ring, unsigned at, const struct iovec *iovs,
-                                                const __u64 *tags, unsigned count);
-int __wrap_io_uring_register_buffers_update_tag(struct io_uring *ring, unsigned at, const struct iovec *iovs,
-                                                const __u64 *tags, unsigned count)
-{
-    int error = strikes(FAULT_UPDATE_BUFFERS);
-    return error ? -error : __real_io_uring_register_buffers_update_tag(ring, at, iovs, tags, count);
-}
-
 int __real_io_uring_register_iowq_aff(struct io_uring *ring, size_t size, const cpu_set_t *mask);
 int __wrap_io_uring_register_iowq_aff(struct io_uring *ring, size_t size, const cpu_set_t *mask);
 int __wrap_io_uring_register_iowq_aff(struct io_uring *ring, size_t size, const cpu_set_t *mask)
@@ -276,36 +165,4 @@ int __wrap_io_uring_register_iowq_aff(struct io_uring *ring, size_t size, const 
         if (CPU_ISSET_S(cpu, size, mask))
             fault_workers_cpu = (int)cpu;
     return __real_io_uring_register_iowq_aff(ring, size, mask);
-}
-
-int __real_io_uring_register_files(struct io_uring *ring, const int *fds, unsigned count);
-int __wrap_io_uring_register_files(struct io_uring *ring, const int *fds, unsigned count);
-int __wrap_io_uring_register_files(struct io_uring *ring, const int *fds, unsigned count)
-{
-    int error = strikes(FAULT_REGISTER_FILES);
-    return error ? -error : __real_io_uring_register_files(ring, fds, count);
-}
-
-int __real_io_uring_register_files_update(struct io_uring *ring, unsigned at, const int *fds, unsigned count);
-int __wrap_io_uring_register_files_update(struct io_uring *ring, unsigned at, const int *fds, unsigned count);
-int __wrap_io_uring_register_files_update(struct io_uring *ring, unsigned at, const int *fds, unsigned count)
-{
-    int error = strikes(FAULT_UPDATE_FILES);
-    return error ? -error : __real_io_uring_register_files_update(ring, at, fds, count);
-}
-
-int __real_io_uring_register_eventfd(struct io_uring *ring, int fd);
-int __wrap_io_uring_register_eventfd(struct io_uring *ring, int fd);
-int __wrap_io_uring_register_eventfd(struct io_uring *ring, int fd)
-{
-    int error = strikes(FAULT_REGISTER_EVENTFD);
-    return error ? -error : __real_io_uring_register_eventfd(ring, fd);
-}
-
-int __real_io_uring_register_ring_fd(struct io_uring *ring);
-int __wrap_io_uring_register_ring_fd(struct io_uring *ring);
-int __wrap_io_uring_register_ring_fd(struct io_uring *ring)
-{
-    int error = strikes(FAULT_REGISTER_RING_FD);
-    return error ? -error : __real_io_uring_register_ring_fd(ring);
 }

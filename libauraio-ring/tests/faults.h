@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Calls of the library that fail on demand. The linker sends them here (--wrap, see meson.build); what is not
- * told to fail is really done. Also a kernel that lacks what this one has, and submissions that are changed
- * on their way into it.
+ * Calls of the library that fail on demand. The linker sends them through wrappers (wrapped.h in
+ * tests/support); what is not told to fail is really done. Also a kernel that lacks what this one has, and
+ * submissions that are changed on their way into it.
  */
 #ifndef AURAIO_RING_TESTS_FAULTS_H
 #define AURAIO_RING_TESTS_FAULTS_H
@@ -19,6 +19,7 @@ enum fault {
     FAULT_EPOLL_CREATE,
     FAULT_EPOLL_CTL,
     FAULT_KEY_CREATE,
+    FAULT_THREAD,
     FAULT_QUEUE_INIT,
     FAULT_ENTER,
     FAULT_REGISTER_BUFFERS,

@@ -13,23 +13,17 @@
 
 enum { BYTES = 512, READS = 300 };
 
-static int threads_left; /* that may be started */
 static struct topology topology;
 static unsigned char blocks[READS][BYTES];
 
-int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*function)(void *),
-                          void *argument);
-int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*function)(void *),
-                          void *argument);
-int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*function)(void *),
-                          void *argument)
+/* So many threads may be started. */
+static void leave_threads(int count)
 {
-    return threads_left-- > 0 ? __real_pthread_create(thread, attributes, function, argument) : EAGAIN;
+    fault_arm(FAULT_THREAD, count, 1 << 20, EAGAIN);
 }
 
 static void set_up(void)
 {
-    threads_left = 1000;
     fault_clear();
     topology = machine(2, 2);
 }
@@ -68,7 +62,7 @@ Test(threads, without_any_thread_there_is_no_group_and_nothing_left_of_it)
     struct ring_group *group = NULL;
     int before = open_fd_count();
     for (int threads = 0; threads < 2; threads++) {
-        threads_left = threads;
+        leave_threads(threads);
         check_is(create(RING_SELECT_ADAPTIVE, &group), -EAGAIN);
         check_is(open_fd_count(), before);
     }
@@ -79,7 +73,7 @@ Test(threads, one_worker_does_it_all_when_no_more_can_be_had)
     static const enum ring_select modes[] = {RING_SELECT_ADAPTIVE, RING_SELECT_THREAD_LOCAL};
     for (int mode = 0; mode < 2; mode++) {
         struct ring_group *group;
-        threads_left = 2;
+        leave_threads(2);
         check_is(create(modes[mode], &group), 0);
         check_reads(group);
         ring_group_destroy(group);

@@ -30,7 +30,7 @@ pthread_once pthread_self pthread_sigmask sched_yield sigfillset
 # as after a value that means nothing (a short line, the end of a directory, no NUMA machine).
 LIKE_AN_EMPTY_ANSWER = """
 fgets readdir64 numa_available numa_max_node numa_allocate_nodemask get_mempolicy set_mempolicy mbind
-nanosleep timerfd_settime fstatat64 lseek64 msync
+nanosleep timerfd_settime fstatat64 msync
 """.split()
 
 # Of the simulated backend, which has faults of its own: ./dev simulate.

@@ -34,6 +34,7 @@ static const struct {
     [CALL_FOPEN] = {"fopen", {EMFILE, ENFILE, ENOENT, EACCES, ENOMEM}},
     [CALL_OPENDIR] = {"opendir", {EMFILE, ENOENT, EACCES, ENOMEM}},
     [CALL_FSTAT] = {"fstat", {EBADF, EOVERFLOW, ENOMEM}},
+    [CALL_LSEEK] = {"lseek", {EPERM}},
     [CALL_READ] = {"read", {EAGAIN, EIO}},
     [CALL_PREAD] = {"pread", {EIO, ESRCH}},
     [CALL_WRITE] = {"write", {EAGAIN}},
@@ -45,11 +46,13 @@ static const struct {
     [CALL_AFFINITY] = {"sched_getaffinity", {EINVAL, EPERM, ENOSYS}},
     [CALL_GETCPU] = {"getcpu", {ENOSYS}},
     [CALL_GETRLIMIT] = {"getrlimit", {EPERM}},
-    [CALL_MEMBARRIER] = {"membarrier", {ENOSYS, EPERM, EINVAL}},
+    [CALL_SYSCALL] = {"membarrier or capget", {ENOSYS, EPERM, EINVAL}},
     [CALL_QUEUE_INIT] = {"io_uring_setup", {ENOMEM, EMFILE, ENFILE, EPERM, ENOSYS, EINVAL}},
     [CALL_ENTER] = {"io_uring_enter", {EINTR, EAGAIN, EBUSY, ENOMEM}},
     [CALL_PROBE] = {"probe of operations", {ENOMEM}},
     [CALL_REGISTER_BUFFERS] = {"register buffers", {ENOMEM, EFAULT, EOPNOTSUPP}},
+    [CALL_MAKE_BUFFERS] = {"make a table of buffers", {ENOMEM, EINVAL}},
+    [CALL_UPDATE_BUFFERS] = {"update buffers", {ENOMEM, EFAULT, EOPNOTSUPP}},
     [CALL_REGISTER_FILES] = {"register files", {ENOMEM, EMFILE, EBADF}},
     [CALL_UPDATE_FILES] = {"update files", {ENOMEM, EBADF}},
     [CALL_REGISTER_EVENTFD] = {"register eventfd", {ENOMEM, EBUSY}},
@@ -107,12 +110,12 @@ int inject_calls(void)
     return atomic_load(&state->calls);
 }
 
-enum inject_call inject_kind(int number)
+enum wrapped_call inject_kind(int number)
 {
-    return (enum inject_call)atomic_load(&state->kind_of[number - 1]);
+    return (enum wrapped_call)atomic_load(&state->kind_of[number - 1]);
 }
 
-int inject_variants(enum inject_call call)
+int inject_variants(enum wrapped_call call)
 {
     int count = 0;
     while (count < INJECT_ERRORS_MAX && kinds[call].errors[count])
@@ -120,7 +123,7 @@ int inject_variants(enum inject_call call)
     return count;
 }
 
-bool inject_lasts(enum inject_call call)
+bool inject_lasts(enum wrapped_call call)
 {
     switch (call) {
     case CALL_EPOLL_WAIT:
@@ -135,7 +138,7 @@ bool inject_lasts(enum inject_call call)
     }
 }
 
-const char *inject_name(enum inject_call call)
+const char *inject_name(enum wrapped_call call)
 {
     return call < CALL_KINDS ? kinds[call].name : "no call";
 }
@@ -145,12 +148,12 @@ int inject_error(void)
     return atomic_load(&state->armed) ? atomic_load(&state->error) : 0;
 }
 
-enum inject_call inject_victim(void)
+enum wrapped_call inject_victim(void)
 {
-    return (enum inject_call)atomic_load(&state->victim);
+    return (enum wrapped_call)atomic_load(&state->victim);
 }
 
-int inject(enum inject_call call)
+int wrapped_error(enum wrapped_call call)
 {
     if (paused || !state || !atomic_load(&state->armed))
         return 0;
@@ -169,13 +172,13 @@ int inject(enum inject_call call)
     return error;
 }
 
-void inject_block(int change)
+void wrapped_blocks(int change)
 {
     if (!paused)
         atomic_fetch_add(&blocks, change);
 }
 
-void inject_mapped(long change_bytes)
+void wrapped_mapped(long change_bytes)
 {
     if (!paused)
         atomic_fetch_add(&mapped_bytes, change_bytes);

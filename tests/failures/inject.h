@@ -2,10 +2,10 @@
 /**
  * The n-th call fails: a plan, and the account of what the library holds.
  *
- * The linker sends every call of the library that may fail through a wrapper (wrap-libc.c, wrap-uring.c;
- * complete.py holds the list against the library's undefined symbols). A wrapper asks inject() whether this
- * is the call to fail. Calls are numbered from 1 over all threads while the plan is armed; those of the test
- * itself are made between inject_pause() and inject_resume() and don't count.
+ * The linker sends every call of the library that may fail through a wrapper (wrapped.h; complete.py holds
+ * the list against the library's undefined symbols). A wrapper asks whether this is the call to fail. Calls
+ * are numbered from 1 over all threads while the plan is armed; those of the test itself are made between
+ * inject_pause() and inject_resume() and don't count.
  *
  * The plan lives in memory that a test shares with the child it forks for each point, so that the parent can
  * say which call failed also when the child did not come to an end.
@@ -16,48 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum inject_call {
-    CALL_MALLOC,
-    CALL_CALLOC,
-    CALL_REALLOC,
-    CALL_ALIGNED_ALLOC,
-    CALL_MMAP,
-    CALL_MUNMAP,
-    CALL_MPROTECT,
-    CALL_MADVISE,
-    CALL_EVENTFD,
-    CALL_EPOLL_CREATE,
-    CALL_EPOLL_CTL,
-    CALL_EPOLL_WAIT,
-    CALL_TIMERFD,
-    CALL_DUPFD,
-    CALL_OPEN,
-    CALL_FOPEN,
-    CALL_OPENDIR,
-    CALL_FSTAT,
-    CALL_READ,
-    CALL_PREAD,
-    CALL_WRITE,
-    CALL_POLL,
-    CALL_KEY_CREATE,
-    CALL_SET_SPECIFIC,
-    CALL_AT_FORK,
-    CALL_THREAD,
-    CALL_AFFINITY,
-    CALL_GETCPU,
-    CALL_GETRLIMIT,
-    CALL_MEMBARRIER,
-    CALL_QUEUE_INIT,
-    CALL_ENTER,
-    CALL_PROBE,
-    CALL_REGISTER_BUFFERS,
-    CALL_REGISTER_FILES,
-    CALL_UPDATE_FILES,
-    CALL_REGISTER_EVENTFD,
-    CALL_REGISTER_RING,
-    CALL_REGISTER_WORKERS,
-    CALL_KINDS
-};
+#include "wrapped.h"
 
 enum { INJECT_ERRORS_MAX = 6, INJECT_CALLS_MAX = 4096 };
 
@@ -91,29 +50,22 @@ void inject_resume(void);
 int inject_calls(void);
 
 /** The kind of call @p number. */
-enum inject_call inject_kind(int number);
+enum wrapped_call inject_kind(int number);
 
 /** How many errors a kind of call may give. */
-int inject_variants(enum inject_call call);
+int inject_variants(enum wrapped_call call);
 
 /** Whether it may go on failing for good: memory and descriptors that are short stay short, filters stay. Of
  * the others, that one failed says nothing of the next. */
-bool inject_lasts(enum inject_call call);
+bool inject_lasts(enum wrapped_call call);
 
-const char *inject_name(enum inject_call call);
+const char *inject_name(enum wrapped_call call);
 
 /** The errno that was injected since inject_arm(), 0: none, or disarmed since. */
 int inject_error(void);
 
 /** What it was injected into, also afterwards; CALL_KINDS: nothing. */
-enum inject_call inject_victim(void);
-
-/** For wrappers: 0, or the errno to fail with. Counts nothing when the calling thread is paused. */
-int inject(enum inject_call call);
-
-/** For wrappers: the account moves. */
-void inject_block(int change);
-void inject_mapped(long change_bytes);
+enum wrapped_call inject_victim(void);
 
 /** What is held now. */
 struct inject_account inject_look(void);

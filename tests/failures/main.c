@@ -100,7 +100,7 @@ static void try_point(const struct scenario *scenario, const struct world *world
 static void every_point(const struct scenario *scenario, const struct world *world, int every,
                         struct count *count)
 {
-    static enum inject_call kinds[INJECT_CALLS_MAX];
+    static enum wrapped_call kinds[INJECT_CALLS_MAX];
     const bool undisturbed_is_well = point(scenario, world, (struct inject_plan){0});
     const int calls = inject_calls();
     if (!undisturbed_is_well || calls == 0 || calls > INJECT_CALLS_MAX) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The calls of the library into libc, each of which fails when inject() says so. Names that end in 64 are
- * what the calls are named where file offsets are asked to have 64 bits, as Meson always does.
+ * The calls of the library into libc, each of which fails when wrapped_error() says so. Names that end in 64
+ * are what the calls are named where file offsets are asked to have 64 bits, as Meson always does.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -20,13 +20,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "inject.h"
 #include "process.h"
+#include "wrapped.h"
 
 /* Of calls that tell through errno. */
-static bool fails(enum inject_call call)
+static bool fails(enum wrapped_call call)
 {
-    const int error = inject(call);
+    const int error = wrapped_error(call);
     if (error)
         errno = error;
     return error != 0;
@@ -37,7 +37,7 @@ static bool fails(enum inject_call call)
 static void *counted(void *block)
 {
     if (block)
-        inject_block(1);
+        wrapped_blocks(1);
     return block;
 }
 
@@ -77,7 +77,7 @@ void __wrap_free(void *block);
 void __wrap_free(void *block)
 {
     if (block)
-        inject_block(-1);
+        wrapped_blocks(-1);
     __real_free(block);
 }
 
@@ -90,7 +90,7 @@ void *__wrap_mmap64(void *at, size_t size, int protection, int flags, int fd, of
     void *start = __real_mmap64(at, size, protection, flags, fd, offset);
     /* What is mapped over a mapping of its own was counted with that. */
     if (start != MAP_FAILED && !(flags & MAP_FIXED))
-        inject_mapped((long)size);
+        wrapped_mapped((long)size);
     return start;
 }
 
@@ -100,7 +100,7 @@ int __wrap_munmap(void *start, size_t size)
 {
     if (fails(CALL_MUNMAP))
         return -1;
-    inject_mapped(-(long)size);
+    wrapped_mapped(-(long)size);
     return __real_munmap(start, size);
 }
 
@@ -200,6 +200,13 @@ int __wrap_fstat64(int fd, struct stat *status)
     return fails(CALL_FSTAT) ? -1 : __real_fstat64(fd, status);
 }
 
+off_t __real_lseek64(int fd, off_t offset, int whence);
+off_t __wrap_lseek64(int fd, off_t offset, int whence);
+off_t __wrap_lseek64(int fd, off_t offset, int whence)
+{
+    return fails(CALL_LSEEK) ? -1 : __real_lseek64(fd, offset, whence);
+}
+
 ssize_t __real_read(int fd, void *buf, size_t len);
 ssize_t __wrap_read(int fd, void *buf, size_t len);
 ssize_t __wrap_read(int fd, void *buf, size_t len)
@@ -219,7 +226,7 @@ ssize_t __real_write(int fd, const void *buf, size_t len);
 ssize_t __wrap_write(int fd, const void *buf, size_t len);
 ssize_t __wrap_write(int fd, const void *buf, size_t len)
 {
-    const int error = inject(CALL_WRITE);
+    const int error = wrapped_error(CALL_WRITE);
     const ssize_t written = __real_write(fd, buf, len);
     if (!error)
         return written;
@@ -240,7 +247,7 @@ int __real_pthread_key_create(pthread_key_t *key, void (*destructor)(void *));
 int __wrap_pthread_key_create(pthread_key_t *key, void (*destructor)(void *));
 int __wrap_pthread_key_create(pthread_key_t *key, void (*destructor)(void *))
 {
-    const int error = is_instrumented() ? 0 : inject(CALL_KEY_CREATE);
+    const int error = is_instrumented() ? 0 : wrapped_error(CALL_KEY_CREATE);
     return error ? error : __real_pthread_key_create(key, destructor);
 }
 
@@ -249,7 +256,7 @@ int __wrap_pthread_setspecific(pthread_key_t key, const void *value);
 int __wrap_pthread_setspecific(pthread_key_t key, const void *value)
 {
     /* A sanitizer that is linked in makes this call, too, and can't do without. */
-    const int error = is_instrumented() ? 0 : inject(CALL_SET_SPECIFIC);
+    const int error = is_instrumented() ? 0 : wrapped_error(CALL_SET_SPECIFIC);
     return error ? error : __real_pthread_setspecific(key, value);
 }
 
@@ -257,7 +264,7 @@ int __real_pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*ch
 int __wrap_pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
 int __wrap_pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void))
 {
-    const int error = inject(CALL_AT_FORK);
+    const int error = wrapped_error(CALL_AT_FORK);
     return error ? error : __real_pthread_atfork(prepare, parent, child);
 }
 
@@ -265,7 +272,7 @@ int __real_pthread_create(pthread_t *thread, const pthread_attr_t *how, void *(*
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *how, void *(*body)(void *), void *context);
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *how, void *(*body)(void *), void *context)
 {
-    const int error = inject(CALL_THREAD);
+    const int error = wrapped_error(CALL_THREAD);
     return error ? error : __real_pthread_create(thread, how, body, context);
 }
 
@@ -297,8 +304,7 @@ int __wrap_getrlimit64(__rlimit_resource_t resource, struct rlimit *limits)
     return fails(CALL_GETRLIMIT) ? -1 : __real_getrlimit64(resource, limits);
 }
 
-/* membarrier(2), with the three arguments that the library passes, may be refused. Futexes, with six, may
- * not. */
+/* membarrier(2) and capget(2), of up to three arguments, may be refused. Futexes, with six, may not. */
 long __real_syscall(long number, ...);
 /* Six arguments are taken whatever the call has, as the C library does; what was not given goes unused. */
 __attribute__((no_sanitize("address"))) long __wrap_syscall(long number, ...);
@@ -307,9 +313,9 @@ long __wrap_syscall(long number, ...)
     va_list list;
     va_start(list, number);
     const long a = va_arg(list, long), b = va_arg(list, long), c = va_arg(list, long);
-    if (number == SYS_membarrier) {
+    if (number != SYS_futex) {
         va_end(list);
-        return fails(CALL_MEMBARRIER) ? -1 : __real_syscall(number, a, b, c);
+        return fails(CALL_SYSCALL) ? -1 : __real_syscall(number, a, b, c);
     }
     const long d = va_arg(list, long), e = va_arg(list, long), f = va_arg(list, long);
     va_end(list);
