@@ -55,12 +55,12 @@ class Suite(unittest.TestCase):
 
     def test_what_passed_is_not_run_again_and_what_failed_is(self):
         one, two = self.titles()
-        self.say("booting", f"passed   {one} (3 s)", f"FAILED   {two} (status 1 after 4 s)")
+        self.say(f"passed   {one} (3 s)", f"FAILED   {two} (status 1 after 4 s)")
         self.assertEqual(self.titles(), [two])
         status, said = self.ask("report")
         self.assertNotEqual(status, 0)
         self.assertIn("FAILED   two (status 1 after 4 s)", said)
-        self.say("booting", f"passed   {two} (5 s)")
+        self.say(f"passed   {two} (5 s)")
         self.assertEqual(self.ask("report"), (0, "2 passed, 0 failed, 0 skipped, 0 not run; 2 tests passed\n"))
 
     def test_a_result_counts_for_the_files_that_ran(self):
@@ -73,13 +73,19 @@ class Suite(unittest.TestCase):
 
     def test_skips_have_their_reasons_and_belong_to_the_program_that_said_them(self):
         one, two = self.titles()
-        self.say("skipped: before the machine stopped", "booting", "skipped: no such device", f"passed   {one} (3 s)",
+        self.say("skipped: before", f"running  {one}", "skipped: no such device", f"passed   {one} (3 s)",
                  f"skipped  {two}")
         self.assertEqual(
             self.ask("report"),
             (0, "skipped  one: no such device\nskipped  two: no reason given\n"
              "1 passed, 0 failed, 1 skipped, 0 not run; 1 tests passed\n"),
         )
+
+    def test_what_a_machine_did_not_finish_comes_last(self):
+        one, two = self.titles()
+        self.say(f"running  {one}", "a part")
+        self.assertEqual(self.titles(), [two, one])
+        self.assertIn("not run  one (not to its end)\n", self.ask("report")[1])
 
     def test_tests_of_a_program_are_counted(self):
         one, two = self.titles()

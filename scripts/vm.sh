@@ -41,7 +41,7 @@ libraries_of() {
     local file
     for file in "$@"; do
         ldd "$file" 2>/dev/null | grep -oE '/[^ ]+' || true
-    done | sort -u
+    done | xargs -r realpath -s | sort -u
 }
 
 # set_machine [OPTION NUMBER]...

@@ -25,8 +25,8 @@ VARIABLES = {"LD_LIBRARY_PATH"}  # the others are for sanitizers
 TEST_DIRECTORY = "/tmp"
 PATIENCE = "tests/vm/libvm-patience.so"  # what emulation takes longer
 # At the end of a line: what a program says last may lack its newline.
-VERDICT = re.compile(r"(passed|FAILED|skipped) +(\S.* \[[0-9a-f]{8}\])(?: \((.*)\))?$")
-BOOT = "booting"  # what came before belongs to no program
+VERDICT = re.compile(r"(running|passed|FAILED|skipped) +(\S.* \[[0-9a-f]{8}\])(?: \((.*)\))?$")
+NOT_RUN = ("not run", None, "")
 
 
 def is_functional(test):
@@ -67,13 +67,12 @@ def title_of(build, test):
 
 
 def verdicts(log):
-    """Title: (verdict, details, what the program said), the last of each."""
+    """Title: (verdict, details, what the program said), the last of each. Running: the machine ended before."""
     found, said = {}, []
     for line in testlog.colourless(log).splitlines():
         match = VERDICT.search(line)
         if match:
             found[match[2]] = (match[1], match[3], "\n".join(said))
-        if match or line.startswith(BOOT):
             said = []
         else:
             said.append(line)
@@ -85,7 +84,9 @@ def report(titles, found):
     programs = dict.fromkeys(["passed", "FAILED", "skipped", "not run"], 0)
     tests = 0
     for title in titles:
-        verdict, details, said = found.get(title, ("not run", None, ""))
+        verdict, details, said = found.get(title, NOT_RUN)
+        if verdict == "running":
+            verdict, details = "not run", "not to its end"
         name = title.rsplit(" ", 1)[0]
         programs[verdict] += 1
         reasons = dict.fromkeys(testlog.SKIP_LINE.findall(said))
@@ -112,9 +113,11 @@ def main(what, build, log, *names):
     titles = {title_of(build, test): test for test in chosen}
     if what == "report":
         sys.exit(0 if report(titles, found) else 1)
-    for title, test in titles.items():
-        if found.get(title, ("not run",))[0] in ("not run", "FAILED"):
-            print(f"{title}\t{command_of(build, test)}")
+    # Last what a machine could not finish: it may take all the time there is again.
+    for verdict in ("not run", "FAILED", "running"):
+        for title, test in titles.items():
+            if found.get(title, NOT_RUN)[0] == verdict:
+                print(f"{title}\t{command_of(build, test)}")
 
 
 if __name__ == "__main__":

@@ -83,6 +83,7 @@ static void run_and_count(char *line, struct tally *tally)
         *tab = '\0';
         command = tab + 1;
     }
+    printf("running  %s\n", name);
     clock_gettime(CLOCK_MONOTONIC, &start);
     int status = run(command, tally->seconds);
     clock_gettime(CLOCK_MONOTONIC, &end);
