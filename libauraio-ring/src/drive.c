@@ -57,31 +57,29 @@ bool ring_leave_bitmap(struct ring *ring)
     return left;
 }
 
-static int each_in_bitmap(struct ring_group *group, const _Atomic uint64_t *bitmap, uint64_t words,
-                          int (*visit)(struct ring *ring, void *context), void *context)
+/* With THREAD_LOCAL a shared ring, one that a thread has left, may become another thread's own: not while it
+ * is held. Hold first, then look whether it is in the bitmap still; recycle() looks for holders of rings that
+ * have left the bitmap. All sequentially consistent: one sees the other. */
+static int visit_held(struct ring *ring, int (*visit)(struct ring *ring, void *context), void *context)
 {
-    int sum = 0;
-    for (; words; words &= words - 1) {
-        int word = __builtin_ctzll(words);
-        for (uint64_t bits = atomic_load(&bitmap[word]); bits; bits &= bits - 1)
-            sum += visit(group_ring(group, word * BITMAP_BITS + __builtin_ctzll(bits)), context);
-    }
-    return sum;
+    const struct ring_group *group = ring->group;
+    uint64_t bit = UINT64_C(1) << (ring->index % BITMAP_BITS);
+    ring_hold(ring);
+    int result = atomic_load(&group->active[ring->index / BITMAP_BITS]) & bit ? visit(ring, context) : 0;
+    ring_release(ring);
+    return result;
 }
 
-/* With THREAD_LOCAL a shared ring, one that a thread has left, may become another thread's own: not under a
- * visitor. */
 int group_each_shared(struct ring_group *group, int (*visit)(struct ring *ring, void *context), void *context)
 {
-    uint64_t words = atomic_load(&group->active_words);
-    if (!words)
-        return 0;
-    bool counted = is_thread_local(group);
-    if (counted)
-        atomic_fetch_add(&group->visitors, 1);
-    int sum = each_in_bitmap(group, group->active, words, visit, context);
-    if (counted)
-        atomic_fetch_sub(&group->visitors, 1);
+    int sum = 0;
+    for (uint64_t words = atomic_load(&group->active_words); words; words &= words - 1) {
+        int word = __builtin_ctzll(words);
+        for (uint64_t bits = atomic_load(&group->active[word]); bits; bits &= bits - 1) {
+            struct ring *ring = group_ring(group, word * BITMAP_BITS + __builtin_ctzll(bits));
+            sum += is_thread_local(group) ? visit_held(ring, visit, context) : visit(ring, context);
+        }
+    }
     return sum;
 }
 

@@ -214,7 +214,7 @@ static struct ring *find_owned(struct ring_group *group, uint64_t owner)
 
 /*
  * A ring that a thread left: clean, or an orphan that has been completed. An orphan has left the bitmap
- * first, and who had found it there before is a visitor or a sleeper still. Called with rings_lock.
+ * first, and who had found it there before holds it still: see group_each_shared(). Called with rings_lock.
  */
 static struct ring *recycle(struct ring_group *group)
 {
@@ -227,8 +227,8 @@ static struct ring *recycle(struct ring_group *group)
         if (atomic_load(&ring->local))
             return ring;
         ring_mutex_lock(&ring->lock);
-        bool idle = ring_pending(ring) == 0 && !ring->active && !ring->owed &&
-                    atomic_load(&group->visitors) == 0 && atomic_load(&group->sleepers) == 0;
+        bool idle =
+            ring_pending(ring) == 0 && !ring->active && !ring->owed && atomic_load(&ring->holders) == 0;
         if (idle) {
             close_kernel_side(ring);
             atomic_store(&ring->local, true);

@@ -150,6 +150,8 @@ struct ring {
     int mail_count, mail_room;
     _Atomic bool has_mail;
 
+    _Atomic int
+        holders; /* THREAD_LOCAL, once shared: threads that visit it, or sleep with it in their plan */
     _Atomic bool asleep;                              /* local: the owner sleeps in the backend */
     _Atomic int pending;                              /* any: accepted, callback not returned */
     _Atomic bool has_done;                            /* any: done is not empty */
@@ -195,7 +197,6 @@ struct ring_group {
     _Atomic int sleepers;          /* threads blocked, or about to, in ring_group_wait() */
     _Atomic uint64_t wake_count;   /* of sleepers, by whatever changed */
     _Atomic uint64_t asked_count;  /* of those, by ring_group_wake() */
-    _Atomic int visitors;          /* THREAD_LOCAL: threads that walk the bitmap of shared rings */
     _Atomic bool poll_fd_used;
     _Atomic bool shut_down;
     _Atomic uint64_t settler;   /* id of the thread that settles the group; 0: none does */
@@ -225,6 +226,17 @@ struct ring_group {
 
     struct ring_group *next_alive; /* list of groups with THREAD_LOCAL rings */
 };
+
+/* A thread left it, others drive it: not to be another thread's own for now. See recycle(). */
+static inline void ring_hold(struct ring *ring)
+{
+    atomic_fetch_add(&ring->holders, 1);
+}
+
+static inline void ring_release(struct ring *ring)
+{
+    atomic_fetch_sub(&ring->holders, 1);
+}
 
 /* ------------------------------------------------------------ local.c: threads */
 

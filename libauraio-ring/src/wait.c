@@ -214,10 +214,24 @@ static int plan_ring(struct ring *ring, void *context)
         return 0;
     if (!ring->backend) /* all it had is finished, and its last callbacks run: their end wakes us */
         return 0;
-    if (plan->count < POLL_RINGS_MAX)
+    if (plan->count < POLL_RINGS_MAX) {
         plan->rings[plan->count] = ring;
+        if (is_thread_local(plan->group))
+            ring_hold(ring);
+    }
     plan->count++;
     return 0;
+}
+
+static int listed(const struct sleep_plan *plan)
+{
+    return plan->count < POLL_RINGS_MAX ? plan->count : POLL_RINGS_MAX;
+}
+
+static void release_planned(const struct sleep_plan *plan)
+{
+    for (int i = 0; i < listed(plan) && is_thread_local(plan->group); i++)
+        ring_release(plan->rings[i]);
 }
 
 /*
@@ -347,11 +361,11 @@ static void sleep_on_fds(struct sleep_plan *plan, int64_t timeout_ns, uint64_t w
     struct pollfd
         fds[POLL_RINGS_MAX + 2]; /* rings, the epoll descriptor over all of them, the wake descriptor */
     unsigned count = 0;
-    int listed = plan->count < POLL_RINGS_MAX ? plan->count : POLL_RINGS_MAX;
-    bool again = plan->count > listed && group_each_ring(group, prepare_for_fds, NULL) > 0;
-    for (int i = 0; i < listed; i++) {
+    const int polled = listed(plan);
+    bool again = plan->count > polled && group_each_ring(group, prepare_for_fds, NULL) > 0;
+    for (int i = 0; i < polled; i++) {
         struct ring *ring = plan->rings[i];
-        if (plan->count == listed)
+        if (plan->count == polled)
             again = prepare_for_fds(ring, NULL) || again;
         int fd = ring->ops->watch(ring->backend);
         again = again || fd < 0;
@@ -359,7 +373,7 @@ static void sleep_on_fds(struct sleep_plan *plan, int64_t timeout_ns, uint64_t w
     }
     if (again)
         timeout_ns = shorter(timeout_ns, RETRY_NS);
-    if (plan->count > listed) {
+    if (plan->count > polled) {
         int fd = epoll_fd(group);
         fds[count++] = (struct pollfd){.fd = fd, .events = POLLIN}; /* a negative one is passed over */
         if (fd < 0)
@@ -372,7 +386,7 @@ static void sleep_on_fds(struct sleep_plan *plan, int64_t timeout_ns, uint64_t w
     fds[count++] = (struct pollfd){.fd = joined ? group->wake_fd : -1, .events = POLLIN};
     if (atomic_load(&group->wake_count) == wakes)
         (void)poll_fds(group, fds, count, timeout_ns);
-    for (int i = 0; i < listed; i++) {
+    for (int i = 0; i < polled; i++) {
         plan->rings[i]->ops->unwatch(plan->rings[i]->backend);
         ring_present(plan->rings[i]);
     }
@@ -411,7 +425,9 @@ static int plan_and_sleep(struct ring_group *group, struct ring *only, int64_t t
         return 0;
     if (only && only->local && ring_pending(only) > 0) { /* its owner's bell wakes a local ring */
         (void)plan_ring(only, &plan);
-        return sleep_as_planned(&plan, timeout_ns, idle_since != NULL, wakes);
+        int slept = sleep_as_planned(&plan, timeout_ns, idle_since != NULL, wakes);
+        release_planned(&plan);
+        return slept;
     }
     atomic_fetch_add(&group->sleepers, 1);
     if (!idle_since && !is_thread_local(group))
@@ -421,6 +437,7 @@ static int plan_and_sleep(struct ring_group *group, struct ring *only, int64_t t
     else
         (void)group_each_ring(group, plan_ring, &plan);
     int rc = sleep_as_planned(&plan, timeout_ns, idle_since != NULL, wakes);
+    release_planned(&plan);
     atomic_fetch_sub(&group->sleepers, 1);
     return rc;
 }

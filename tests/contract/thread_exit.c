@@ -104,6 +104,36 @@ TestEveryMode(leaving_thread, loses_nothing_above_the_limit, .timeout = 120, .in
     expect_cold_reads_survive(&options);
 }
 
+static void *sleep_for_work(void *engine)
+{
+    const uint64_t wakes = auraio_wake_count(engine);
+    while (!auraio_stop_asked(engine))
+        check_at_least(auraio_wait_wake(engine, -1, wakes), 0);
+    return NULL;
+}
+
+/* Rings that threads leave are taken by the next ones, though somebody sleeps all the time. */
+Test(leaving_thread, leaves_its_ring_to_the_next_beside_one_that_sleeps, .timeout = 60, .init = set_up_file,
+     .fini = tear_down_file)
+{
+    enum { LEAVERS = 40, LOOKS = 64, RINGS_ENOUGH = 10 };
+    auraio_engine_t *engine = mode_engine(AURAIO_SELECT_THREAD_LOCAL);
+    pthread_t sleeper;
+    check_is(pthread_create(&sleeper, NULL, sleep_for_work, engine), 0);
+    for (int i = 0; i < LEAVERS; i++) {
+        struct leaver leaver = {.engine = engine};
+        file_make_cold(file);
+        submit_and_leave(read_file_and_leave, &leaver);
+        check_that(drive_until(engine, &leaver.tally.calls, READS));
+        for (int look = 0; look < LOOKS; look++) /* an idle ring is looked at for a while */
+            check_is(auraio_poll(engine), 0);
+    }
+    check_below(auraio_get_ring_count(engine), RINGS_ENOUGH);
+    auraio_stop(engine);
+    check_is(pthread_join(sleeper, NULL), 0);
+    auraio_destroy(engine);
+}
+
 TestEveryMode(leaving_thread, loses_no_read_of_a_pipe, .timeout = 60, .init = set_up_file,
               .fini = tear_down_file)
 {
