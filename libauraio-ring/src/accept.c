@@ -72,8 +72,8 @@ void group_end_accepting(struct ring_group *group)
         struct ring *ring = group_ring(group, i);
         if (!ring)
             continue;
-        ring_lock(ring);
-        ring_unlock(ring);
+        ring_mutex_lock(&ring->lock); /* of a local one too: it may be handed in meanwhile */
+        ring_mutex_unlock(&ring->lock);
     }
 }
 

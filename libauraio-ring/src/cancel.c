@@ -65,6 +65,33 @@ int ring_cancel(struct ring *ring, ring_handle_t handle)
     return 0;
 }
 
+/* With the lock. */
+static int cancel_here(struct ring *ring, ring_handle_t handle)
+{
+    int rc = ring_cancel(ring, handle);
+    if (rc == 0) {
+        ring_settle(ring);
+        ring_stamp(ring);
+    }
+    return rc;
+}
+
+/* A shared ring, or one that was shared a moment ago (-EAGAIN): a thread may take one that another has left.
+ */
+static int cancel_in_shared(struct ring *ring, ring_handle_t handle)
+{
+    int rc = -EAGAIN;
+    ring_hold(ring);
+    ring_mutex_lock(&ring->lock);
+    if (!atomic_load(&ring->local))
+        rc = cancel_here(ring, handle);
+    ring_mutex_unlock(&ring->lock);
+    if (rc == 0)
+        ring_hand_over(ring);
+    ring_release(ring);
+    return rc;
+}
+
 int ring_group_cancel(struct ring_group *group, ring_handle_t handle)
 {
     enum slot_state state;
@@ -74,22 +101,16 @@ int ring_group_cancel(struct ring_group *group, ring_handle_t handle)
     struct ring *ring = slot->ring;
     if (ring->group != group)
         return -EINVAL;
-    bool ours = atomic_load(&ring->owner) == ring_thread()->id && ring_enter(ring, INSIDE_CALL);
-    if (atomic_load(&ring->local) && !ours) {
-        int rc = local_post_cancel(ring, handle);
-        if (rc != -EAGAIN) /* its owner has just ended: the ring is shared now */
-            return rc;
-    }
-    ring_lock(ring);
-    int rc = ring_cancel(ring, handle);
-    if (rc == 0) {
-        ring_settle(ring);
-        ring_stamp(ring);
-    }
-    ring_unlock(ring);
-    if (rc == 0)
-        ring_hand_over(ring);
-    if (ours)
+    int rc = -EAGAIN;
+    if (atomic_load(&ring->owner) == ring_thread()->id && ring_enter(ring, INSIDE_CALL)) {
+        ring_lock(ring);
+        rc = cancel_here(ring, handle);
+        ring_unlock(ring);
+        if (rc == 0)
+            ring_hand_over(ring);
         ring_leave(ring, INSIDE_CALL);
+    }
+    while (rc == -EAGAIN) /* its owner may end, and another take it, at any moment */
+        rc = atomic_load(&ring->local) ? local_post_cancel(ring, handle) : cancel_in_shared(ring, handle);
     return rc;
 }

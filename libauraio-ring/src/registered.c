@@ -179,23 +179,18 @@ void group_choose_barriers(struct ring_group *group)
 
 /* ------------------------------------------------------------- the group */
 
-static struct ring *shared_ring(struct ring_group *group, int index)
-{
-    struct ring *ring = group_ring(group, index);
-    return ring && !atomic_load(&ring->local) ? ring : NULL;
-}
-
-/* The local ones of other threads follow at their next submission. */
+/* The local ones of other threads follow at their next submission. Whether a ring is one of them is decided
+ * with its lock: a thread may take one that another has left. */
 void group_sync_rings(struct ring_group *group)
 {
     for (int i = 0; i < atomic_load(&group->rings_used); i++) {
-        struct ring *ring = shared_ring(group, i);
-        if (!ring)
+        struct ring *ring = group_ring(group, i);
+        if (!ring || atomic_load(&ring->local))
             continue;
-        ring_lock(ring);
-        if (ring->backend)
+        ring_mutex_lock(&ring->lock);
+        if (!atomic_load(&ring->local) && ring->backend)
             ring_sync_tables(ring);
-        ring_unlock(ring);
+        ring_mutex_unlock(&ring->lock);
     }
     struct ring *own = group_enter(group);
     if (own && own->backend)

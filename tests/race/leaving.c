@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Threads that submit and end at once, in storms, while another drives: every operation is told once. */
+/* Threads that submit and end at once, in storms, while another drives and one changes what is registered,
+ * which visits the rings that they leave and take: every operation is told once, and nobody is locked out. */
 #include <errno.h>
 #include <pthread.h>
 #include <unistd.h>
@@ -39,6 +40,20 @@ static void *drive(void *unused)
     return NULL;
 }
 
+static void *change_registrations(void *unused)
+{
+    const struct iovec iov = {world.bufs, sizeof(world.bufs)};
+    (void)unused;
+    while (!atomic_load(&world.stop)) {
+        require(auraio_register_buffers(world.engine, &iov, 1) == 0);
+        require(auraio_register_files(world.engine, &world.file, 1) == 0);
+        require(auraio_unregister_files(world.engine) == 0);
+        require(auraio_unregister_buffers(world.engine) == 0);
+        sched_yield();
+    }
+    return NULL;
+}
+
 static void play_storm(int storm)
 {
     static const char bytes[LEAVERS * READS];
@@ -57,15 +72,17 @@ static void play_storm(int storm)
 
 int main(int argc, char **argv)
 {
-    pthread_t driver;
+    pthread_t driver, registrar;
     world.engine = mode_engine(mode_argument(argc, argv));
     world.file = file_of_pattern(READS * BYTES);
     world.pipe = pipe_open(0);
     require(pthread_create(&driver, NULL, drive, NULL) == 0);
+    require(pthread_create(&registrar, NULL, change_registrations, NULL) == 0);
     for (int storm = 0; storm < STORMS; storm++)
         play_storm(storm);
     atomic_store(&world.stop, true);
     require(pthread_join(driver, NULL) == 0);
+    require(pthread_join(registrar, NULL) == 0);
     require(auraio_drain(world.engine, PATIENCE_MS) == 0);
     require(world.files.calls == STORMS * LEAVERS * READS && world.files.failures == 0);
     require(world.pipes.calls == STORMS * LEAVERS * READS && world.pipes.failures == 0);
