@@ -279,6 +279,13 @@ bench_adapt() {
     meson test -C build "${suites[@]}" --verbose
 }
 
+# On the file system of the build, not in /tmp, which may be memory.
+run_soak() {
+    configure build-debug gcc "${with_asserts[@]}" -Dwerror=true
+    make build-debug tests/soak/soak
+    AURAIO_TEST_DIR=build-debug build-debug/tests/soak/soak "$@"
+}
+
 # Fuzzers are the targets named fuzz-... that are not built unless asked for; the corpus of one is in a folder
 # "corpus" beside its source.
 fuzzers_of() {
