@@ -1,6 +1,7 @@
 /* doctor_cpu.c - where it may run. */
 #include "doctor.h"
 
+#include <limits.h>
 #include <string.h>
 
 void doctor_check_cpus(const doctor_system_t *system, doctor_report_t *report)
@@ -20,16 +21,16 @@ void doctor_check_cpus(const doctor_system_t *system, doctor_report_t *report)
                   system->cpus_online - 1);
 }
 
-/* The numbers in a list as 0-3,8. */
+/* How many numbers are in a list as 0-3,8. */
 static int count_of(const char *list)
 {
-    int count = 0;
+    int64_t count = 0;
     for (const char *at = list; *at; at += strcspn(at, ","), at += *at == ',') {
         int first, last;
         int read = sscanf(at, "%d-%d", &first, &last);
-        count += read == 2 && last >= first ? last - first + 1 : read >= 1;
+        count += read == 2 && last >= first ? (int64_t)last - first + 1 : read >= 1;
     }
-    return count;
+    return count < INT_MAX ? (int)count : INT_MAX;
 }
 
 void doctor_check_numa(const doctor_system_t *system, doctor_report_t *report)

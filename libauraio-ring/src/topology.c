@@ -121,15 +121,21 @@ static bool read_line(const char *root, const char *path, char *line, size_t siz
     return ok;
 }
 
+/* No CPU and no node has a number as large as that. */
+static long bounded(long number)
+{
+    return number < CPU_LIMIT ? number : CPU_LIMIT;
+}
+
 /* The next range of a list such as "0-3,8,10-11"; false: there is none left. */
 static bool next_range(const char **list, long *ret_first, long *ret_last)
 {
     if (!isdigit((unsigned char)**list))
         return false;
     char *end;
-    *ret_first = *ret_last = strtol(*list, &end, 10);
+    *ret_first = *ret_last = bounded(strtol(*list, &end, 10));
     if (*end == '-')
-        *ret_last = strtol(end + 1, &end, 10);
+        *ret_last = bounded(strtol(end + 1, &end, 10));
     *list = *end == ',' ? end + 1 : end;
     return true;
 }
