@@ -63,46 +63,49 @@ static enum ring_sample_kind kind_of(const struct ring_slot *slot)
 void ring_report_batch(struct ring *ring)
 {
     assert(ring->sample_count > 0);
-    if (ring->batch_measured > 0) {
-        /* A division costs as much as the rest of this: at a depth of one there is none. */
-        int64_t mean_ns = ring->batch_latency_ns;
-        if (ring->batch_measured > 1)
-            mean_ns /= ring->batch_measured;
+    int64_t ops = atomic_load_explicit(&ring->ops_completed, memory_order_relaxed);
+    int64_t bytes = atomic_load_explicit(&ring->bytes_transferred, memory_order_relaxed);
+    int64_t measured = 0, mean_ns = 0;
+    for (int i = 0; i < ring->sample_count; i++) {
+        const struct ring_sample *sample = &ring->samples[i];
+        ops += sample->count;
+        bytes += (int64_t)sample->bytes * sample->count;
+        if (sample->latency_ns >= 0) {
+            measured += sample->count;
+            mean_ns += sample->latency_ns * sample->count;
+        }
+    }
+    atomic_store_explicit(&ring->ops_completed, ops, memory_order_relaxed);
+    atomic_store_explicit(&ring->bytes_transferred, bytes, memory_order_relaxed);
+    if (measured > 0) {
+        if (measured > 1) /* a division costs as much as the rest of this */
+            mean_ns /= measured;
         int64_t latency_ns = atomic_load_explicit(&ring->latency_ns, memory_order_relaxed);
         atomic_store_explicit(&ring->latency_ns, latency_ns + (mean_ns - latency_ns) / 4,
                               memory_order_relaxed);
     }
-    int64_t ops = atomic_load_explicit(&ring->ops_completed, memory_order_relaxed) + ring->sample_count;
-    int64_t bytes = atomic_load_explicit(&ring->bytes_transferred, memory_order_relaxed) + ring->batch_bytes;
-    atomic_store_explicit(&ring->ops_completed, ops, memory_order_relaxed);
-    atomic_store_explicit(&ring->bytes_transferred, bytes, memory_order_relaxed);
     if (ring->group->config.observe)
         ring->group->config.observe(ring->group->config.observe_context, ring->index, ring->samples,
                                     ring->sample_count, ring->now_ns);
     if (__builtin_expect(ring_is_watched(ring), 0))
-        ring_report_control(ring);
-    ring->sample_count = ring->batch_measured = 0;
-    ring->batch_latency_ns = ring->batch_bytes = 0;
+        ring_report_control(ring, mean_ns);
+    ring->sample_count = 0;
 }
 
 void ring_add_sample(struct ring *ring, const struct ring_slot *slot)
 {
-    struct ring_sample *sample = &ring->samples[ring->sample_count++];
-    bool moved = is_transfer(slot) && slot->result > 0;
-    sample->kind = kind_of(slot);
-    sample->bytes = moved ? (uint64_t)slot->result : 0;
-    sample->latency_ns = -1;
-    sample->target = slot->lane - LANE_STORAGE;
-    ring->batch_bytes += moved ? slot->result : 0;
-    if (slot->slot_class == SLOT_STORAGE && slot->result >= 0 && slot->dispatch_ns > 0) {
-        sample->latency_ns = ring->now_ns - slot->dispatch_ns;
-        ring->batch_latency_ns += sample->latency_ns;
-        ring->batch_measured++;
-    }
+    bool moved = is_transfer(slot) && slot->result > 0,
+         measured = slot->slot_class == SLOT_STORAGE && slot->result >= 0 && slot->dispatch_ns > 0;
+    struct ring_sample *sample = ring_next_sample(ring);
+    *sample = (struct ring_sample){
+        .latency_ns = measured ? ring->now_ns - slot->dispatch_ns : -1,
+        .bytes = moved ? (uint64_t)slot->result : 0,
+        .kind = kind_of(slot),
+        .target = slot->lane - LANE_STORAGE,
+        .count = 1,
+    };
     PROBE6(complete, ring->group, slot->handle, sample->kind, sample->target, slot->result,
            sample->latency_ns);
-    if (ring->sample_count == BATCH_MAX)
-        ring_report_samples(ring);
 }
 
 /* Whether the successor in a chain may start. */

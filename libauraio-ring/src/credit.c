@@ -103,12 +103,12 @@ void ring_note_presence(struct ring *ring)
  * kernel is not: there it waits for completions, or reads what is in the page cache, which is what such a
  * device is.
  */
-static bool is_late(const struct ring *ring)
+static bool is_late(const struct ring *ring, int64_t mean_ns)
 {
     int64_t present_ns = ring->present_ns;
     if (!atomic_load_explicit(&ring->local, memory_order_relaxed))
         present_ns = atomic_load_explicit(&ring->group->present_ns, memory_order_relaxed);
-    return present_ns > 0 && ring->now_ns - present_ns > ring->batch_latency_ns / (2 * ring->batch_measured);
+    return present_ns > 0 && ring->now_ns - present_ns > mean_ns / 2;
 }
 
 /*
@@ -124,7 +124,7 @@ static bool was_starved(struct ring *ring)
            run_queue_waited_ns(&ring->run_queue, ring_thread()->id) > since_ns / 2;
 }
 
-void ring_report_control(struct ring *ring)
+void ring_report_control(struct ring *ring, int64_t mean_ns)
 {
     const struct ring_control *control = ring->group->config.control;
     uint32_t targets = 0;
@@ -133,7 +133,7 @@ void ring_report_control(struct ring *ring)
             targets |= 1u << ring->samples[i].target;
     if (!targets)
         return;
-    bool late = was_starved(ring) || is_late(ring);
+    bool late = was_starved(ring) || is_late(ring, mean_ns);
     for (; targets; targets &= targets - 1) {
         int target = __builtin_ctz(targets);
         struct ring_lane *lane = &ring->lanes[LANE_STORAGE + target];

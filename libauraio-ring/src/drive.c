@@ -225,18 +225,51 @@ static bool settle_notify(const struct ring *ring)
     return ready;
 }
 
+/* The last sample of a batch, to which the next operation may be added. */
+struct run {
+    int64_t dispatch_ns; /* -1: there is none */
+    struct ring_sample *sample;
+};
+
+/* Account for a plain transfer that moved all it was asked to. */
+static inline void add_to_run(struct ring *ring, struct run *run, const struct ring_slot *slot)
+{
+    struct ring_sample *sample = run->sample;
+    enum ring_sample_kind kind = (enum ring_sample_kind)(slot->op.opcode - RING_OP_READ);
+    int target = slot->lane - LANE_STORAGE;
+    if (slot->dispatch_ns == run->dispatch_ns && sample->bytes == slot->op.len && sample->kind == kind &&
+        sample->target == target) {
+        sample->count++;
+    } else if (__builtin_expect(slot->dispatch_ns == 0, 0)) {
+        ring_add_sample(ring, slot);
+        run->dispatch_ns = -1;
+        return;
+    } else {
+        run->dispatch_ns = slot->dispatch_ns;
+        run->sample = sample = ring_next_sample(ring);
+        sample->latency_ns = ring->now_ns - slot->dispatch_ns;
+        sample->bytes = slot->op.len;
+        sample->kind = kind;
+        sample->target = target;
+        sample->count = 1;
+    }
+    PROBE6(complete, ring->group, slot->handle, sample->kind, sample->target, slot->result,
+           sample->latency_ns);
+}
+
 /*
  * Decide on one completion. The rule, a plain read or write that moved all it was asked to, goes straight
  * into the frame; the exceptions go by way of the done list.
  */
 static inline void take_completion(struct ring *ring, const struct backend_completion *completion,
-                                   struct frame *frame)
+                                   struct frame *frame, struct run *run)
 {
     bool is_slot = completion->key >> SLOT_INDEX_BITS != 0;
     struct ring_slot *slot = is_slot ? slot_at(completion->key) : NULL;
     int64_t result = completion->result;
     if (__builtin_expect(!slot || !slot->plain || (uint64_t)result != slot->op.len, 0)) {
         ring_on_completion(ring, completion);
+        run->dispatch_ns = -1;
         return;
     }
     assert(slot->handle == completion->key && slot->ring == ring && slot_state(slot) == SLOT_KERNEL);
@@ -247,22 +280,7 @@ static inline void take_completion(struct ring *ring, const struct backend_compl
     slot->result = result;
     slot_set_state(slot, SLOT_DONE);
     frame->slots[frame->count++] = slot;
-    if (__builtin_expect(slot->dispatch_ns == 0, 0)) {
-        ring_add_sample(ring, slot);
-        return;
-    }
-    struct ring_sample *sample = &ring->samples[ring->sample_count++];
-    sample->latency_ns = ring->now_ns - slot->dispatch_ns;
-    sample->bytes = (uint64_t)result;
-    sample->kind = (enum ring_sample_kind)(slot->op.opcode - RING_OP_READ);
-    sample->target = slot->lane - LANE_STORAGE;
-    ring->batch_latency_ns += sample->latency_ns;
-    ring->batch_measured++;
-    ring->batch_bytes += result;
-    PROBE6(complete, ring->group, slot->handle, sample->kind, sample->target, slot->result,
-           sample->latency_ns);
-    if (ring->sample_count == BATCH_MAX)
-        ring_report_samples(ring);
+    add_to_run(ring, run, slot);
 }
 
 static void take_batch(struct ring *ring, struct frame *frame, unsigned max)
@@ -277,9 +295,10 @@ static void take_batch(struct ring *ring, struct frame *frame, unsigned max)
         return;
     count = count < max ? count : max;
     unsigned head = __atomic_load_n(queue->completion_head, __ATOMIC_RELAXED);
+    struct run run = {.dispatch_ns = -1};
     ring->now_ns = ring_now_ns(ring);
     for (unsigned i = 0; i < count; i++)
-        take_completion(ring, &queue->completions[(head + i) & queue->completion_mask], frame);
+        take_completion(ring, &queue->completions[(head + i) & queue->completion_mask], frame, &run);
     /* Release: the backend may overwrite what we have read. */
     __atomic_store_n(queue->completion_head, head + count, __ATOMIC_RELEASE);
     if (__builtin_expect(backend_state(ring->backend) & BACKEND_STATE_SIGNALLED, 0))

@@ -141,9 +141,6 @@ struct ring {
     _Atomic int64_t latency_ns; /* any: moving average, storage */
     struct ring_sample samples[BATCH_MAX];
     int sample_count;
-    int64_t batch_latency_ns; /* sum over the storage operations of the batch */
-    int batch_measured;
-    int64_t batch_bytes;
 
     pthread_mutex_t mail_lock; /* local: cancels from other threads */
     ring_handle_t *mail;
@@ -455,8 +452,8 @@ static inline bool ring_is_watched(const struct ring *ring)
 void ring_take_credits(struct ring *ring, struct ring_lane *lane, int more);
 /* Lanes whose operations have all completed let go of their credits. */
 void ring_park_credits(struct ring *ring);
-/* Tell the controller of the samples. */
-void ring_report_control(struct ring *ring);
+/* Tell the controller of the samples, whose mean latency is @mean_ns. */
+void ring_report_control(struct ring *ring, int64_t mean_ns);
 void ring_note_presence(struct ring *ring);
 
 /*
@@ -483,6 +480,13 @@ static inline void ring_report_samples(struct ring *ring)
 {
     if (ring->sample_count > 0)
         ring_report_batch(ring);
+}
+/* Room for one more; those there are go first when it is the last. */
+static inline struct ring_sample *ring_next_sample(struct ring *ring)
+{
+    if (__builtin_expect(ring->sample_count == BATCH_MAX, 0))
+        ring_report_batch(ring);
+    return &ring->samples[ring->sample_count++];
 }
 /* What a stopped operation completes with: bytes so far, or why it was stopped. */
 int64_t slot_stopped_result(const struct ring_slot *slot);

@@ -167,7 +167,7 @@ void meter_observe(void *context, int ring, const struct ring_sample *samples, i
 {
     auraio_engine_t *engine = context;
     struct meter *meter = atomic_load_explicit(&engine->meters[ring], memory_order_relaxed);
-    uint64_t key = key_of(samples), bytes = 0;
+    uint64_t key = key_of(samples), operations = 0, bytes = 0;
     if (__builtin_expect(!meter || now_ns - meter->start_ns[meter->current] >= window_ns || meter->key != key,
                          0)) {
         prepare_and_observe(engine, ring, samples, count, now_ns);
@@ -177,14 +177,15 @@ void meter_observe(void *context, int ring, const struct ring_sample *samples, i
     const struct ring_sample *sample = samples;
     int left = count;
     do {
-        bytes += sample->bytes;
+        operations += (uint64_t)sample->count;
+        bytes += sample->bytes * (uint64_t)sample->count;
         if (sample->latency_ns >= 0) { /* no window lasts until a counter is full */
             uint32_t *bucket = &window->latency.buckets[auraio_hist_index(sample->latency_ns)];
-            RELAXED_STORE(*bucket, RELAXED_LOAD(*bucket) + 1);
+            RELAXED_STORE(*bucket, RELAXED_LOAD(*bucket) + (uint32_t)sample->count);
         }
         sample++;
     } while (--left > 0 && key_of(sample) == key);
-    add_long(&window->operations, (uint64_t)(unsigned)(count - left));
+    add_long(&window->operations, operations);
     add_long(&window->bytes, bytes);
     RELAXED_STORE(meter->last_ns, now_ns);
     if (left > 0)

@@ -211,7 +211,24 @@ static void feed(struct target *target, struct target_user *user, const struct r
         collect_parked(target);
 }
 
-/* Samples of this target; those that don't fit any more are fed in between. */
+/* One operation; those that don't fit any more are fed in between. */
+static void keep_one(struct target *target, struct target_user *user, const struct ring_batch *batch,
+                     const struct ring_sample *sample)
+{
+    if (user->kept_count == TARGET_KEPT_MAX) {
+        pthread_mutex_lock(&target->lock);
+        feed(target, user, batch);
+        pthread_mutex_unlock(&target->lock);
+    }
+    user->kept[user->kept_count++] = (auraio_adapt_sample_t){
+        .latency_ns = sample->latency_ns,
+        .size_bytes = size_of(sample->bytes),
+        .kind = (uint8_t)sample->kind,
+        .flags = batch->bound ? AURAIO_ADAPT_BOUND : 0,
+    };
+}
+
+/* The operations of this target. */
 static void keep_samples(struct target *target, struct target_user *user, const struct ring_batch *batch)
 {
     user->kept_late = user->kept_late || batch->late;
@@ -219,17 +236,8 @@ static void keep_samples(struct target *target, struct target_user *user, const 
         const struct ring_sample *sample = &batch->samples[i];
         if (sample->target != batch->target || sample->latency_ns < 0)
             continue;
-        if (user->kept_count == TARGET_KEPT_MAX) {
-            pthread_mutex_lock(&target->lock);
-            feed(target, user, batch);
-            pthread_mutex_unlock(&target->lock);
-        }
-        user->kept[user->kept_count++] = (auraio_adapt_sample_t){
-            .latency_ns = sample->latency_ns,
-            .size_bytes = size_of(sample->bytes),
-            .kind = (uint8_t)sample->kind,
-            .flags = batch->bound ? AURAIO_ADAPT_BOUND : 0,
-        };
+        for (int k = 0; k < sample->count; k++)
+            keep_one(target, user, batch, sample);
     }
 }
 

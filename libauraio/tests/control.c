@@ -63,12 +63,12 @@ static void park(int ring, int credits)
 /* A batch of reads that took this long, and the time it came. Returns what is to be given back. */
 static int report(int ring, int64_t latency_ns, bool bound, bool late)
 {
-    struct ring_sample samples[BATCH];
-    for (int i = 0; i < BATCH; i++)
-        samples[i] = (struct ring_sample){.latency_ns = latency_ns, .bytes = 4096, .kind = RING_SAMPLE_READ};
+    const struct ring_sample samples[] = {
+        {.latency_ns = latency_ns, .bytes = 4096, .kind = RING_SAMPLE_READ, .count = BATCH - 1},
+        {.latency_ns = latency_ns, .bytes = 8192, .kind = RING_SAMPLE_READ, .count = 1}};
     const struct ring_batch batch = {
         .samples = samples,
-        .count = BATCH,
+        .count = 2,
         .held_back = bound,
         .in_kernel = LIMIT,
         .bound = bound,
@@ -239,8 +239,8 @@ Test(control, what_waited_for_the_application_is_no_evidence)
 
 static void *report_once(void *target)
 {
-    static struct ring_sample samples[BATCH];
-    const struct ring_batch batch = {.samples = samples, .count = BATCH, .now_ns = ms};
+    const struct ring_sample samples[] = {{.count = BATCH}};
+    const struct ring_batch batch = {.samples = samples, .count = 1, .now_ns = ms};
     return (void *)(intptr_t)target_report(target, 0, &batch);
 }
 

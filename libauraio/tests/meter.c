@@ -43,7 +43,8 @@ TestSuite(meter, .init = set_up, .fini = tear_down, .timeout = 60);
 
 static void observe(int ring, int64_t latency_ns, uint64_t bytes)
 {
-    struct ring_sample sample = {.latency_ns = latency_ns, .bytes = bytes, .kind = RING_SAMPLE_READ};
+    struct ring_sample sample = {
+        .latency_ns = latency_ns, .bytes = bytes, .kind = RING_SAMPLE_READ, .count = 1};
     meter_observe(engine, ring, &sample, 1, now);
 }
 
@@ -224,7 +225,8 @@ Test(meter, targets_and_kinds_are_measured_apart)
             struct ring_sample sample = {.latency_ns = target < 0 ? -1 : (target * 3 + kind + 1) * 1000 * us,
                                          .bytes = (uint64_t)(1000 * (target + 1) + kind),
                                          .kind = (enum ring_sample_kind)kind,
-                                         .target = target};
+                                         .target = target,
+                                         .count = 1};
             samples[count++] = sample; /* runs of two */
             samples[count++] = sample;
         }
@@ -254,8 +256,8 @@ Test(meter, a_run_of_samples_ends_where_the_kind_changes)
                                            RING_SAMPLE_OTHER, RING_SAMPLE_READ,  RING_SAMPLE_WRITE};
     struct ring_sample samples[6];
     for (int i = 0; i < 6; i++)
-        samples[i] =
-            (struct ring_sample){.latency_ns = 100 * us, .bytes = UINT64_C(1) << i, .kind = kinds[i]};
+        samples[i] = (struct ring_sample){
+            .latency_ns = 100 * us, .bytes = UINT64_C(1) << i, .kind = kinds[i], .count = 1};
     for (int count = 1; count <= 6; count++)
         meter_observe(engine, 0, samples, count, now);
     check_is(part_total(0, RING_SAMPLE_READ).bytes, 6 * 1 + 2 * 16);
@@ -269,9 +271,9 @@ Test(meter, a_run_of_samples_ends_where_the_kind_changes)
 Test(meter, throughput_and_p99_are_of_the_part_that_is_asked_for)
 {
     struct ring_sample samples[] = {
-        {.latency_ns = 100 * us, .bytes = 1000, .kind = RING_SAMPLE_READ, .target = 1},
-        {.latency_ns = 10 * ms, .bytes = 500, .kind = RING_SAMPLE_WRITE, .target = 1},
-        {.latency_ns = second, .bytes = 7000, .kind = RING_SAMPLE_READ, .target = 2},
+        {.latency_ns = 100 * us, .bytes = 1000, .kind = RING_SAMPLE_READ, .target = 1, .count = 1},
+        {.latency_ns = 10 * ms, .bytes = 500, .kind = RING_SAMPLE_WRITE, .target = 1, .count = 1},
+        {.latency_ns = second, .bytes = 7000, .kind = RING_SAMPLE_READ, .target = 2, .count = 1},
     };
     for (int i = 0; i < 500; i++) {
         now += ms;
@@ -292,6 +294,22 @@ static int ascending(const void *a, const void *b)
 {
     const int64_t *x = a, *y = b;
     return (*x > *y) - (*x < *y);
+}
+
+Test(meter, a_sample_of_several_operations_counts_as_so_many)
+{
+    const struct ring_sample samples[] = {
+        {.latency_ns = 100 * us, .bytes = 4096, .kind = RING_SAMPLE_READ, .count = 31},
+        {.latency_ns = -1, .bytes = 512, .kind = RING_SAMPLE_OTHER, .target = -1, .count = 2},
+        {.latency_ns = 900 * us, .bytes = 8192, .kind = RING_SAMPLE_WRITE, .count = 1}};
+    meter_observe(engine, 0, samples, 3, now);
+    auraio_hist_t hist = total();
+    check_is(auraio_hist_count(&hist), 32);
+    check_is(hist.buckets[auraio_hist_index(100 * us)], 31);
+    check_is(part_total(0, RING_SAMPLE_READ).operations, 31);
+    check_is(part_total(-1, RING_SAMPLE_OTHER).bytes, 2 * 512);
+    now += 100 * ms;
+    check_that(is_near(recent().bytes_per_second, (31 * 4096 + 2 * 512 + 8192) * 10.0, 0.001));
 }
 
 Test(meter, percentiles_are_within_three_percent_of_the_raw_samples)
@@ -379,8 +397,10 @@ static void *write_samples(void *unused)
     for (int i = 0; i < WRITTEN; i++) {
         if (i % 16 == 0)
             now += 251 * ms; /* windows change all the time */
-        struct ring_sample sample = {
-            .latency_ns = 100 * us, .kind = (enum ring_sample_kind)(i % 3), .target = i / 3 % RING_TARGETS};
+        struct ring_sample sample = {.latency_ns = 100 * us,
+                                     .kind = (enum ring_sample_kind)(i % 3),
+                                     .target = i / 3 % RING_TARGETS,
+                                     .count = 1};
         meter_observe(engine, 0, &sample, 1, now);
     }
     return unused;

@@ -109,16 +109,21 @@ enum ring_backend { /* values of auraio_backend_t */
 
 enum ring_sample_kind { RING_SAMPLE_READ, RING_SAMPLE_WRITE, RING_SAMPLE_OTHER };
 
+/*
+ * One completed operation, or several that are alike in all of this: what is handed over together and reaped
+ * together has the same latency.
+ */
 struct ring_sample {
     int64_t latency_ns; /* dispatch to completion; negative: not storage, not measured */
-    uint64_t bytes;
+    uint64_t bytes;     /* that each moved */
     enum ring_sample_kind kind;
-    int target; /* of storage, see struct ring_control */
+    int target; /* of storage, see struct ring_control; else -1 */
+    int count;  /* of operations, at least 1 */
 };
 
 /*
- * Told of every batch of completed operations of a ring, before their callbacks. Calls for one ring never
- * overlap. @now_ns is CLOCK_MONOTONIC.
+ * Told of every batch of completed operations of a ring, before their callbacks: @count samples. Calls for
+ * one ring never overlap. @now_ns is CLOCK_MONOTONIC.
  */
 typedef void (*ring_observer_t)(void *context, int ring, const struct ring_sample *samples, int count,
                                 int64_t now_ns);
@@ -137,7 +142,7 @@ enum { RING_TARGETS = 16 };
 /* What completed of one target in one batch. */
 struct ring_batch {
     const struct ring_sample *samples; /* of all targets */
-    int count;
+    int count;                         /* of samples */
     int target;
     int held_back; /* operations of the target that wait in the ring */
     int in_kernel; /* ... and that are in the kernel */
