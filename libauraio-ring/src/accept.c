@@ -376,7 +376,6 @@ static inline struct ring_slot *accept_plain(struct ring *ring, struct ring_op_h
     slot->dispatch_ns = 0;
     ring_add_pending(ring, 1);
     lane_count_in_kernel(lane, 1);
-    ring->unsure++;
     slot_set_state(slot, SLOT_KERNEL);
     ring->ops->push_transfer(ring->backend, slot, place.registered);
     backend_publish(ring->backend);

@@ -153,13 +153,6 @@ static inline struct backend_queue *backend_queue(const struct backend *backend)
     return (struct backend_queue *)(uintptr_t)backend;
 }
 
-/* The key of a submission that was filled. */
-static inline uint64_t backend_submission_key(const struct backend_queue *queue, unsigned at)
-{
-    const char *place = queue->submission_keys + (at & queue->submission_mask) * queue->submission_stride;
-    return *(const uint64_t *)(const void *)place;
-}
-
 static inline unsigned backend_room(const struct backend *backend)
 {
     const struct backend_queue *queue = backend_queue(backend);

@@ -107,7 +107,6 @@ static void set_class(struct ring_slot *slot, struct class_entry entry)
 {
     slot->slot_class = entry.kind == FD_STREAM ? SLOT_STREAM : SLOT_STORAGE;
     slot->lane = entry.lane;
-    slot->plain = slot->plain && entry.kind != FD_STREAM;
 }
 
 /* The lane of an operation that counts as storage whatever its descriptor is. */
@@ -167,14 +166,16 @@ static void verify_slot(struct ring *ring, struct ring_slot *slot, struct class_
     ring_left_kernel(ring, slot);
     set_class(slot, now);
     slot->flags |= SLOT_CLASS_SURE;
+    slot->plain = false;
     lane_count_in_kernel(&ring->lanes[slot->lane], 1);
+    ring->sure += slot->slot_class == SLOT_STORAGE;
 }
 
 void ring_verify_classes(struct ring *ring)
 {
     struct class_entry last = {.fd = -1};
     ring->completions_since_look = 0;
-    for (int i = 0; i < ring->slab_count && ring->unsure > 0; i++) {
+    for (int i = 0; i < ring->slab_count && ring_unsure(ring) > 0; i++) {
         struct ring_slot *slots = slot_at(ring->slabs[i] << SLAB_SLOT_BITS);
         for (int place = 0; place < SLAB_SLOTS; place++) {
             struct ring_slot *slot = &slots[place];

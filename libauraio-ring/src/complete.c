@@ -327,7 +327,6 @@ static void on_operation(struct ring *ring, ring_handle_t key, int64_t result)
     assert(slot->handle == key && slot->ring == ring && slot_state(slot) == SLOT_KERNEL);
     ring_left_kernel(ring, slot);
     slot->plain = false;
-    ring->completions_since_look++;
     switch (judge(ring, slot, result, &result)) {
     case FINISH:
         ring_finish(ring, slot, result);
@@ -373,6 +372,7 @@ void ring_take_completions(struct ring *ring)
     unsigned count = backend_completions(ring->backend);
     unsigned head = __atomic_load_n(queue->completion_head, __ATOMIC_RELAXED);
     ring->now_ns = ring_now_ns(ring);
+    ring->completions_since_look += (int)count;
     for (unsigned i = 0; i < count; i++) {
         struct backend_completion completion = queue->completions[(head + i) & queue->completion_mask];
         ring_on_completion(ring, &completion);

@@ -26,14 +26,18 @@ void ring_stamp(struct ring *ring)
     if (behind - first > queue->entries)
         queue->stamped = behind - queue->entries;
     int64_t now_ns = ring_now_ns(ring);
-    do {
-        uint64_t key = backend_submission_key(queue, queue->stamped++);
+    const unsigned tail = queue->tail, mask = queue->submission_mask;
+    const char *keys = queue->submission_keys;
+    const size_t stride = queue->submission_stride;
+    for (unsigned at = queue->stamped; at != tail; at++) {
+        uint64_t key = *(const uint64_t *)(const void *)(keys + (at & mask) * stride);
         if (key >> SLOT_INDEX_BITS == 0)
             continue;
         struct ring_slot *slot = slot_at(key);
         if (slot->handle == key)
             slot->dispatch_ns = now_ns;
-    } while (queue->stamped != queue->tail);
+    }
+    queue->stamped = tail;
 }
 
 bool ring_make_room(struct ring *ring, unsigned count)
@@ -83,8 +87,8 @@ void ring_push(struct ring *ring, struct ring_slot *slot, unsigned how)
     slot_set_state(slot, SLOT_KERNEL);
     slot->dispatch_ns = 0;
     lane_count_in_kernel(&ring->lanes[slot->lane], 1);
-    if (slot->slot_class == SLOT_STORAGE && !(slot->flags & SLOT_CLASS_SURE))
-        ring->unsure++;
+    if (slot->slot_class == SLOT_STORAGE && slot->flags & SLOT_CLASS_SURE)
+        ring->sure++;
 }
 
 /*
@@ -151,7 +155,7 @@ void ring_admit(struct ring *ring, struct ring_slot *first, int count)
     ring_enqueue(ring, first, false);
     /* The limit may be taken by operations that only look like storage because their descriptor number was
      * that of a file before. Looking costs a system call each, so it is spread over as many completions. */
-    if (first->lane != LANE_STREAM && ring->unsure > 0 &&
+    if (first->lane != LANE_STREAM && ring_unsure(ring) > 0 &&
         ring->completions_since_look >= lane_in_kernel(lane)) {
         ring_verify_classes(ring);
         ring_dispatch_queued(ring);

@@ -273,8 +273,7 @@ static inline void take_completion(struct ring *ring, const struct backend_compl
         return;
     }
     assert(slot->handle == completion->key && slot->ring == ring && slot_state(slot) == SLOT_KERNEL);
-    ring_left_kernel(ring, slot);
-    ring->completions_since_look++;
+    lane_count_in_kernel(&ring->lanes[slot->lane], -1);
     if (slot->flags & SLOT_FIXED_COUNTED)
         ring_add_fixed_users(ring, -1);
     slot->result = result;
@@ -296,6 +295,7 @@ static void take_batch(struct ring *ring, struct frame *frame, unsigned max)
     count = count < max ? count : max;
     unsigned head = __atomic_load_n(queue->completion_head, __ATOMIC_RELAXED);
     struct run run = {.dispatch_ns = -1};
+    ring->completions_since_look += (int)count;
     ring->now_ns = ring_now_ns(ring);
     for (unsigned i = 0; i < count; i++)
         take_completion(ring, &queue->completions[(head + i) & queue->completion_mask], frame, &run);
@@ -352,8 +352,12 @@ static void retire_frame(struct ring *ring, struct frame *frame)
 {
     struct ring_group *group = ring->group;
     ring_lock(ring);
-    for (int i = frame->count - 1; i >= 0; i--)
-        ring_give_slot(ring, frame->slots[i]);
+    struct ring_slot *free = ring->free;
+    for (int i = frame->count - 1; i >= 0; i--) {
+        ring_clear_slot(frame->slots[i], free);
+        free = frame->slots[i];
+    }
+    ring->free = free;
     ring_add_pending(ring, -frame->count);
     bool empty = ring_pending(ring) == 0;
     if (ring->backend)

@@ -111,7 +111,7 @@ struct ring {
     int64_t reported_ns;           /* the batch that the controller was last told of */
     struct run_queue run_queue;    /* of who reaps, while watched */
     struct slot_list done;         /* finished, callback to come */
-    int unsure;                    /* storage operations in the kernel whose class came from the cache */
+    int sure;                      /* storage operations in the kernel whose class is no guess: the few */
     int completions_since_look;    /* at the classes of what is in the kernel */
     _Atomic bool owed;   /* something to hand over although nothing is published: see needs_hand_over() */
     _Atomic int batches; /* threads that run callbacks of a batch of this ring, and hand over at its end */
@@ -346,7 +346,8 @@ void ring_free(struct ring *ring, bool in_child);
 /* @count free slots or none. */
 int ring_take_slots(struct ring *ring, int count, struct ring_slot **ret_slots);
 
-static inline void ring_give_slot(struct ring *ring, struct ring_slot *slot)
+/* Make it a free one, the first of those behind @next. */
+static inline void ring_clear_slot(struct ring_slot *slot, struct ring_slot *next)
 {
     if (!slot->plain) {
         slot->done = 0;
@@ -357,7 +358,12 @@ static inline void ring_give_slot(struct ring *ring, struct ring_slot *slot)
         slot->op.rw_flags = slot->op.sys_flags = 0;
     }
     slot_next_generation(slot);
-    slot->next = ring->free;
+    slot->next = next;
+}
+
+static inline void ring_give_slot(struct ring *ring, struct ring_slot *slot)
+{
+    ring_clear_slot(slot, ring->free);
     ring->free = slot;
 }
 
@@ -381,6 +387,12 @@ static inline int ring_storage_in_kernel(const struct ring *ring)
     for (int lane = LANE_STORAGE; lane < LANES; lane++) /* all of them: lanes_used is for the ring alone */
         in_kernel += lane_in_kernel(&ring->lanes[lane]);
     return in_kernel;
+}
+
+/* Storage operations in the kernel whose class came from the cache. */
+static inline int ring_unsure(const struct ring *ring)
+{
+    return ring_storage_in_kernel(ring) - ring->sure;
 }
 
 /* Into the FIFO of its lane, at its end or at its head. */
@@ -433,8 +445,8 @@ void ring_doorbell_again(struct ring *ring);
 static inline void ring_left_kernel(struct ring *ring, const struct ring_slot *slot)
 {
     lane_count_in_kernel(&ring->lanes[slot->lane], -1);
-    if (slot->slot_class == SLOT_STORAGE)
-        ring->unsure -= !(slot->flags & SLOT_CLASS_SURE);
+    if (slot->slot_class == SLOT_STORAGE && slot->flags & SLOT_CLASS_SURE)
+        ring->sure--;
 }
 
 /* To the backend, which has room. */

@@ -256,7 +256,7 @@ static bool lanes_are_valid(const struct ring *ring, int *ret_count)
 bool ring_check(struct ring *ring)
 {
     ring_lock(ring);
-    int listed = 0, in_kernel = 0, held = 0, free = 0, unsure = 0;
+    int listed = 0, in_kernel = 0, held = 0, free = 0, sure = 0;
     bool valid = deadlines_are_valid(ring) && lanes_are_valid(ring, &listed) &&
                  list_is_valid(&ring->done, SLOT_DONE, &listed);
     for (int i = 0; valid && i < ring->slab_count; i++) {
@@ -267,13 +267,15 @@ bool ring_check(struct ring *ring)
                 valid = false;
             in_kernel += slot_state(slot) == SLOT_KERNEL;
             valid = valid && slot->lane < ring->lanes_used;
-            unsure += slot_state(slot) == SLOT_KERNEL && slot->slot_class == SLOT_STORAGE &&
-                      !(slot->flags & SLOT_CLASS_SURE);
+            bool is_sure = slot->slot_class == SLOT_STORAGE && slot->flags & SLOT_CLASS_SURE;
+            valid = valid && !(slot_state(slot) == SLOT_KERNEL && slot->plain &&
+                               (is_sure || slot->lane == LANE_STREAM));
+            sure += slot_state(slot) == SLOT_KERNEL && is_sure;
             held += slot_state(slot) == SLOT_HELD;
             free += slot_state(slot) == SLOT_FREE;
         }
     }
-    valid = valid && unsure == ring->unsure &&
+    valid = valid && sure == ring->sure &&
             in_kernel == lane_in_kernel(&ring->lanes[LANE_STREAM]) + ring_storage_in_kernel(ring) &&
             listed + in_kernel + held == ring_pending(ring) &&
             free + ring_pending(ring) == ring->slab_count * SLAB_SLOTS;

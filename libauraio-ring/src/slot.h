@@ -61,8 +61,9 @@ struct ring_slot {
     uint8_t lane; /* see struct ring_lane */
     uint8_t slot_class;
     uint8_t tries; /* retries without progress */
-    uint8_t plain; /* a whole read or write in its first attempt, with nothing else to it; a free slot has
-                      every field that such a one does not set as it needs it, zero */
+    uint8_t plain; /* a whole read or write of storage in its first attempt, with nothing else to it, whose
+                      class came from the cache; a free slot has every field that such a one does not set as
+                      it needs it, zero */
     uint16_t room; /* of a chain head in a FIFO: its length */
     uint64_t done; /* bytes transferred so far */
     struct ring_slot *chain; /* successor in a chain */

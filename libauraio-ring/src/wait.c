@@ -267,7 +267,7 @@ static struct backend_wait coalesced(struct ring *ring, int64_t timeout_ns)
 /* With the lock: everything that could be in the kernel goes there before we sleep. */
 static void prepare_ring(struct ring *ring)
 {
-    if (ring->queued_count > ring->lanes[LANE_STREAM].queued_count && ring->unsure > 0)
+    if (ring->queued_count > ring->lanes[LANE_STREAM].queued_count && ring_unsure(ring) > 0)
         ring_verify_classes(ring);
     ring_dispatch_queued(ring);
     if (ring->stop_owed)
