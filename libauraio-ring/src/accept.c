@@ -309,65 +309,62 @@ static void settle_unlocked(struct ring *ring, const struct ring_thread *thread,
         ring_hand_over(ring); /* somebody came to rely on it meanwhile: see group_sleep() */
 }
 
-/* The registered place and file of a plain transfer, as this ring's backend knows them. */
-struct place {
-    void *addr;
-    struct backend_registered registered;
-};
-
-/* False: it takes a closer look. */
-static inline bool find_place(const struct ring *ring, struct ring_op_head head, uintptr_t where,
-                              uint64_t len, struct place *ret)
+/* Where a transfer to or from a registered buffer goes, as this ring's backend knows it; NULL: it takes a
+ * closer look. */
+static inline void *find_buffer(const struct ring *ring, struct ring_op_head head, uintptr_t where,
+                                uint64_t len, int *ret_slot)
 {
-    ret->addr = (void *)where;
-    ret->registered = (struct backend_registered){-1, -1};
-    if (head.flags & RING_OP_FIXED) {
-        if (!ring->buffers || head.buf_index >= ring->buffers->count)
-            return false;
-        ret->addr = buffer_place(ring->buffers, head.buf_index, where, len);
-        if (!ret->addr)
-            return false;
-        if (ring->buffers_registered)
-            ret->registered.buffer_slot = head.buf_index;
-    }
-    if (ring->files_registered && head.fd < ring->files->fd_limit)
-        ret->registered.file_slot = ring->files->slot_of_fd[head.fd];
-    return true;
+    if (!ring->buffers || head.buf_index >= ring->buffers->count)
+        return NULL;
+    if (ring->buffers_registered)
+        *ret_slot = head.buf_index;
+    return buffer_place(ring->buffers, head.buf_index, where, len);
 }
 
 /*
  * Accept a plain transfer when everything is as it usually is: storage that the cache knows (direct I/O,
  * which may find its memory registered, takes a closer look), room in the group, under the limit and in the
- * queue, tables up to date. NULL: something is not, and nothing was changed.
+ * queue, tables up to date. It is to be sent then. NULL: something is not, and nothing was changed.
  */
-static inline struct ring_slot *accept_plain(struct ring *ring, struct ring_op_head head, uintptr_t where,
-                                             uint64_t len)
+static inline __attribute__((always_inline)) struct ring_slot *
+accept_plain(struct ring *ring, struct ring_op_head head, uintptr_t where, uint64_t len, int64_t offset,
+             ring_callback_t callback, void *user_data, struct backend_registered *ret_registered)
 {
     struct ring_group *group = ring->group;
     struct ring_slot *slot = ring->free;
     struct class_entry *entry = &ring->classes[(unsigned)head.fd % CLASS_CACHE];
     struct ring_lane *lane = entry->in;
-    struct place place;
-    unsigned fixed = head.flags & RING_OP_FIXED;
-    if (fixed)
-        ring_begin_fixed(ring);
+    int file_slot = -1, buffer_slot = -1;
+    void *addr = (void *)where;
+    uint16_t flags = 0;
     if (__builtin_expect(
             !slot || entry->fd != head.fd || entry->kind != FD_STORAGE || entry->uses >= USES_BEFORE_LOOK ||
                 lane->queued.head || lane_in_kernel(lane) >= lane->limit ||
                 ring_pending(ring) >= atomic_load_explicit(&group->accept_below, memory_order_relaxed) ||
                 ring->tables_version != atomic_load_explicit(&group->tables_version, memory_order_acquire) ||
-                backend_room(ring->backend) == 0 || !find_place(ring, head, where, len, &place),
-            0)) {
-        if (fixed)
-            ring_add_fixed_users(ring, -1);
+                backend_room(ring->backend) == 0,
+            0))
         return NULL;
+    if (head.flags & RING_OP_FIXED) {
+        ring_begin_fixed(ring);
+        addr = find_buffer(ring, head, where, len, &buffer_slot);
+        if (__builtin_expect(!addr, 0)) {
+            ring_add_fixed_users(ring, -1);
+            return NULL;
+        }
+        flags = SLOT_FIXED_COUNTED;
     }
+    if (ring->files_registered && head.fd < ring->files->fd_limit)
+        file_slot = ring->files->slot_of_fd[head.fd];
     entry->uses++;
     ring->free = slot->next;
     slot->op.head = head;
-    slot->op.u.addr = place.addr;
+    slot->op.u.addr = addr;
     slot->op.len = len;
-    slot->flags = fixed ? SLOT_FIXED_COUNTED : 0;
+    slot->op.offset = offset;
+    slot->op.callback = callback;
+    slot->op.user_data = user_data;
+    slot->flags = flags;
     slot->lane = entry->lane;
     slot->slot_class = SLOT_STORAGE;
     slot->tries = 0;
@@ -377,9 +374,16 @@ static inline struct ring_slot *accept_plain(struct ring *ring, struct ring_op_h
     ring_add_pending(ring, 1);
     lane_count_in_kernel(lane, 1);
     slot_set_state(slot, SLOT_KERNEL);
-    ring->ops->push_transfer(ring->backend, slot, place.registered);
-    backend_publish(ring->backend);
+    *ret_registered = (struct backend_registered){file_slot, buffer_slot};
     return slot;
+}
+
+/* Hand what was accepted to the backend. Returns its handle. */
+static inline int64_t send_plain(struct ring *ring, const struct ring_slot *slot,
+                                 struct backend_registered registered)
+{
+    PROBE6(submit, ring->group, slot->handle, slot->op.fd, slot->op.opcode, slot->op.len, slot->op.offset);
+    return (int64_t)ring->ops->send_transfer(ring->backend, slot, registered);
 }
 
 /* Submit to a ring that was selected. The handle, or a negative errno. */
@@ -441,26 +445,16 @@ int ring_group_submit(struct ring_group *group, const struct ring_op *ops, int c
     return accepted;
 }
 
-static inline int64_t transfer_to(struct ring *ring, struct ring_thread *thread, struct ring_op_head head,
-                                  uintptr_t where, uint64_t len, int64_t offset, ring_callback_t callback,
-                                  void *user_data)
+static int64_t transfer_to(struct ring *ring, struct ring_thread *thread, struct ring_op_head head,
+                           uintptr_t where, uint64_t len, int64_t offset, ring_callback_t callback,
+                           void *user_data)
 {
+    struct backend_registered registered;
     ring_lock(ring);
-    struct ring_slot *slot = ring->free;
-    if (slot) { /* what accept_plain() hands over must be whole */
-        slot->op.offset = offset;
-        slot->op.callback = callback;
-        slot->op.user_data = user_data;
-    }
-    if (__builtin_expect(accept_plain(ring, head, where, len) != NULL, 1)) {
-        PROBE6(submit, ring->group, slot->handle, slot->op.fd, slot->op.opcode, slot->op.len,
-               slot->op.offset);
-        int64_t handle = (int64_t)slot->handle;
-        if (thread->frames && thread->frames->ring == ring && (ring->local || ring->active)) {
-            ring->idle_scans = 0;
-            ring_unlock(ring); /* the end of the batch hands it over */
-            return handle;
-        }
+    const struct ring_slot *slot =
+        accept_plain(ring, head, where, len, offset, callback, user_data, &registered);
+    if (__builtin_expect(slot != NULL, 1)) {
+        int64_t handle = send_plain(ring, slot, registered);
         struct settlement settlement = settle_locked(ring, thread);
         ring_unlock(ring);
         settle_unlocked(ring, thread, settlement);
@@ -473,8 +467,10 @@ static inline int64_t transfer_to(struct ring *ring, struct ring_thread *thread,
     return submit_to(ring, thread, &op);
 }
 
-int64_t ring_group_transfer(struct ring_group *group, struct ring_op_head head, uintptr_t where, uint64_t len,
-                            int64_t offset, ring_callback_t callback, void *user_data)
+/* From wherever the thread is, to the ring that is selected for it. */
+static __attribute__((noinline)) int64_t transfer_anywhere(struct ring_group *group, struct ring_op_head head,
+                                                           uintptr_t where, uint64_t len, int64_t offset,
+                                                           ring_callback_t callback, void *user_data)
 {
     struct ring_thread *thread = ring_thread();
     struct ring *ring = thread->cached_ring;
@@ -486,4 +482,45 @@ int64_t ring_group_transfer(struct ring_group *group, struct ring_op_head head, 
     int64_t handle = transfer_to(ring, thread, head, where, len, offset, callback, user_data);
     ring_leave(ring, INSIDE_SUBMITTING);
     return handle;
+}
+
+/* From a callback to the shared ring of its batch, which hands it over at its end. */
+static inline int64_t transfer_shared(struct ring_group *group, struct ring_op_head head, uintptr_t where,
+                                      uint64_t len, int64_t offset, ring_callback_t callback, void *user_data)
+{
+    struct ring *ring = ring_this_thread.frames->ring;
+    const struct ring_slot *slot = NULL;
+    struct backend_registered registered;
+    int64_t handle = 0;
+    ring_mutex_lock(&ring->lock);
+    if (ring->active && ring_pending(ring) < group->config.queue_depth)
+        slot = accept_plain(ring, head, where, len, offset, callback, user_data, &registered);
+    if (slot) {
+        handle = send_plain(ring, slot, registered);
+        ring->idle_scans = 0;
+    }
+    ring_mutex_unlock(&ring->lock);
+    return slot ? handle : transfer_anywhere(group, head, where, len, offset, callback, user_data);
+}
+
+/*
+ * In a callback, where what is submitted goes to the ring of the batch as long as that is not full, nothing
+ * of what can come between has to be looked at: who drives and who sleeps (the end of the batch hands over),
+ * or whether a thread's own ring was taken (the thread is inside, and the batch is pending).
+ */
+int64_t ring_group_transfer(struct ring_group *group, struct ring_op_head head, uintptr_t where, uint64_t len,
+                            int64_t offset, ring_callback_t callback, void *user_data)
+{
+    const struct frame *frame = ring_this_thread.frames;
+    struct backend_registered registered;
+    if (__builtin_expect(!frame || frame->straight != group, 0))
+        return transfer_anywhere(group, head, where, len, offset, callback, user_data);
+    struct ring *ring = frame->ring;
+    if (!atomic_load_explicit(&ring->local, memory_order_relaxed))
+        return transfer_shared(group, head, where, len, offset, callback, user_data);
+    const struct ring_slot *slot =
+        accept_plain(ring, head, where, len, offset, callback, user_data, &registered);
+    if (__builtin_expect(!slot, 0))
+        return transfer_anywhere(group, head, where, len, offset, callback, user_data);
+    return send_plain(ring, slot, registered);
 }

@@ -105,9 +105,9 @@ struct backend_ops {
     /* locked: fill submissions; there is room */
     void (*push)(struct backend *backend, const struct ring_slot *slot, struct backend_registered registered,
                  unsigned how);
-    /* the same for a plain read or write in its first attempt */
-    void (*push_transfer)(struct backend *backend, const struct ring_slot *slot,
-                          struct backend_registered registered);
+    /* fill and publish a plain read or write in its first attempt; returns slot->handle, its key */
+    uint64_t (*send_transfer)(struct backend *backend, const struct ring_slot *slot,
+                              struct backend_registered registered);
     void (*push_cancel)(struct backend *backend, uint64_t key);
     void (*push_doorbell)(struct backend *backend);
     void (*push_bell)(struct backend *backend, int fd); /* completes whenever fd is readable */

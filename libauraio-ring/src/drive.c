@@ -383,6 +383,9 @@ int ring_reap(struct ring *ring)
     struct ring_thread *thread = ring_thread();
     struct frame frame;
     frame.group = ring->group;
+    /* A ring that a thread has left (THREAD_LOCAL) is not where its driver submits to. */
+    bool straight = ring->local || ring->group->config.select == RING_SELECT_ADAPTIVE;
+    frame.straight = straight ? ring->group : NULL;
     frame.ring = ring;
     frame.outer = thread->frames;
     frame.count = frame.next = 0;

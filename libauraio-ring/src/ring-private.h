@@ -239,6 +239,7 @@ static inline void ring_release(struct ring *ring)
 
 struct frame {
     struct ring_group *group;
+    struct ring_group *straight; /* the group, when its callbacks' operations go to this ring; else NULL */
     struct ring *ring;
     struct frame *outer;
     int count, next; /* entries, and the first whose callback has not begun */

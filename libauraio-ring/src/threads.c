@@ -179,14 +179,16 @@ static void threads_push(struct backend *threads, const struct ring_slot *slot,
     }
 }
 
-static void threads_push_transfer(struct backend *threads, const struct ring_slot *slot,
-                                  struct backend_registered registered)
+static uint64_t threads_send_transfer(struct backend *threads, const struct ring_slot *slot,
+                                      struct backend_registered registered)
 {
     (void)registered;
     struct work *work = next_work(threads, WORK_OPERATION, slot->handle);
     work->fd = slot->op.fd;
     work->opcode = slot->op.opcode;
     fill_transfer(work, slot);
+    backend_publish(threads);
+    return slot->handle;
 }
 
 static void threads_push_cancel(struct backend *threads, uint64_t key)
@@ -408,7 +410,7 @@ const struct backend_ops backend_threads = {
     .close = threads_close,
     .abandon = threads_abandon,
     .push = threads_push,
-    .push_transfer = threads_push_transfer,
+    .send_transfer = threads_send_transfer,
     .push_cancel = threads_push_cancel,
     .push_doorbell = threads_push_doorbell,
     .push_bell = threads_push_bell,

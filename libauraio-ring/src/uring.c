@@ -316,15 +316,17 @@ static void uring_push(struct backend *uring, const struct ring_slot *slot,
 }
 
 /* The hot path: every field is written once. */
-static void uring_push_transfer(struct backend *uring, const struct ring_slot *slot,
-                                struct backend_registered registered)
+static uint64_t uring_send_transfer(struct backend *uring, const struct ring_slot *slot,
+                                    struct backend_registered registered)
 {
     const struct ring_op *op = &slot->op;
     struct io_uring_sqe *sqe = &uring->ring.sq.sqes[uring->queue.tail++ & uring->queue.submission_mask];
     bool fixed_file = registered.file_slot >= 0, fixed_buffer = registered.buffer_slot >= 0;
-    static const uint8_t opcodes[2][2] = {{IORING_OP_READ, IORING_OP_READ_FIXED},
-                                          {IORING_OP_WRITE, IORING_OP_WRITE_FIXED}};
-    sqe->opcode = opcodes[op->opcode - RING_OP_READ][fixed_buffer];
+    _Static_assert(IORING_OP_WRITE - IORING_OP_READ == RING_OP_WRITE - RING_OP_READ &&
+                       IORING_OP_WRITE_FIXED - IORING_OP_READ_FIXED == RING_OP_WRITE - RING_OP_READ,
+                   "a write is as far from a read in all three");
+    unsigned read = fixed_buffer ? IORING_OP_READ_FIXED : IORING_OP_READ;
+    sqe->opcode = (uint8_t)(read + op->opcode - RING_OP_READ);
     sqe->flags = fixed_file ? IOSQE_FIXED_FILE : 0;
     sqe->ioprio = 0;
     sqe->fd = fixed_file ? registered.file_slot : op->fd;
@@ -338,6 +340,8 @@ static void uring_push_transfer(struct backend *uring, const struct ring_slot *s
     sqe->splice_fd_in = 0;
     sqe->addr3 = 0;
     sqe->__pad2[0] = 0;
+    backend_publish(uring);
+    return slot->handle;
 }
 
 static void push_simple(struct backend *uring, uint8_t opcode, uint64_t addr, uint64_t key)
@@ -560,7 +564,7 @@ const struct backend_ops backend_uring = {
     .close = uring_close,
     .abandon = uring_abandon,
     .push = uring_push,
-    .push_transfer = uring_push_transfer,
+    .send_transfer = uring_send_transfer,
     .push_cancel = uring_push_cancel,
     .push_doorbell = uring_push_doorbell,
     .push_bell = uring_push_bell,

@@ -136,14 +136,16 @@ static void fake_push(struct backend *backend, const struct ring_slot *slot,
     }
 }
 
-static void fake_push_transfer(struct backend *backend, const struct ring_slot *slot,
-                               struct backend_registered registered)
+static uint64_t fake_send_transfer(struct backend *backend, const struct ring_slot *slot,
+                                   struct backend_registered registered)
 {
     check_is(slot->flags & (SLOT_POLLING | SLOT_SYNCING | SLOT_PUNT), 0);
     check_is(slot->done, 0);
     check_is(slot->op.rw_flags, 0);
     check_that(!slot->chain && !slot->chain_before && !slot->rest && !slot->heap_place);
     fake_push(backend, slot, registered, 0);
+    backend_publish(backend);
+    return slot->handle;
 }
 
 static void fake_push_cancel(struct backend *backend, uint64_t key)
@@ -330,7 +332,7 @@ static const struct backend_ops fake_ops = {
     .close = fake_close,
     .abandon = fake_close,
     .push = fake_push,
-    .push_transfer = fake_push_transfer,
+    .send_transfer = fake_send_transfer,
     .push_cancel = fake_push_cancel,
     .push_doorbell = fake_push_doorbell,
     .push_bell = fake_push_bell,

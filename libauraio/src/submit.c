@@ -186,25 +186,31 @@ static auraio_request_t *refuse_transfer(const auraio_engine_t *engine, enum rin
     return refuse_null(check_op(&op));
 }
 
+static inline auraio_request_t *submit_plain(const auraio_engine_t *engine, struct ring_op_head head,
+                                             uintptr_t where, size_t len, off_t offset,
+                                             auraio_callback_t callback, void *user_data)
+{
+    int64_t handle = ring_group_transfer(engine->group, head, where, len, offset, callback, user_data);
+    if (__builtin_expect(handle > 0, 1))
+        return (auraio_request_t *)(uintptr_t)handle;
+    return refuse_null(refused_by_rings(engine, (int)-handle));
+}
+
 /* A plain transfer, checked in one go; what is not in order takes the long way, which says why. */
 static inline auraio_request_t *submit_transfer(auraio_engine_t *engine, enum ring_opcode opcode, int fd,
                                                 const auraio_buf_t *buf, size_t len, off_t offset,
                                                 auraio_callback_t callback, void *user_data)
 {
-    bool fixed = buf->type == AURAIO_BUF_REGISTERED;
-    bool known = fixed ? (unsigned)buf->u.fixed.index < BUFFERS_MAX
-                       : buf->type == AURAIO_BUF_UNREGISTERED && buf->u.ptr;
-    if (__builtin_expect(engine_is_open(engine) && known && fd >= 0 && len - 1 < SSIZE_MAX && offset >= -1,
-                         1)) {
-        struct ring_op_head head = {.opcode = (uint8_t)opcode,
-                                    .flags = fixed ? RING_OP_FIXED : 0,
-                                    .buf_index = (uint16_t)(fixed ? buf->u.fixed.index : 0),
-                                    .fd = fd};
-        uintptr_t where = fixed ? buf->u.fixed.offset : (uintptr_t)buf->u.ptr;
-        int64_t handle = ring_group_transfer(engine->group, head, where, len, offset, callback, user_data);
-        if (__builtin_expect(handle > 0, 1))
-            return (auraio_request_t *)(uintptr_t)handle;
-        return refuse_null(refused_by_rings(engine, (int)-handle));
+    struct ring_op_head head = {.opcode = (uint8_t)opcode, .fd = fd};
+    bool in_order = engine_is_open(engine) && fd >= 0 && len - 1 < SSIZE_MAX && offset >= -1;
+    if (__builtin_expect(in_order, 1)) {
+        if (buf->type == AURAIO_BUF_UNREGISTERED && buf->u.ptr)
+            return submit_plain(engine, head, (uintptr_t)buf->u.ptr, len, offset, callback, user_data);
+        if (buf->type == AURAIO_BUF_REGISTERED && (unsigned)buf->u.fixed.index < BUFFERS_MAX) {
+            head.flags = RING_OP_FIXED;
+            head.buf_index = (uint16_t)buf->u.fixed.index;
+            return submit_plain(engine, head, buf->u.fixed.offset, len, offset, callback, user_data);
+        }
     }
     return refuse_transfer(engine, opcode, fd, buf, len, offset);
 }

@@ -179,8 +179,8 @@ static void sim_push(struct backend *sim, const struct ring_slot *slot, struct b
         describe_transfer(entry, slot);
 }
 
-static void sim_push_transfer(struct backend *sim, const struct ring_slot *slot,
-                              struct backend_registered registered)
+static uint64_t sim_send_transfer(struct backend *sim, const struct ring_slot *slot,
+                                  struct backend_registered registered)
 {
     const struct ring_op *op = &slot->op;
     struct entry *entry = next_entry(sim, OPERATION_IO, slot->handle);
@@ -190,6 +190,8 @@ static void sim_push_transfer(struct backend *sim, const struct ring_slot *slot,
     entry->len = op->len;
     entry->offset = op->offset;
     entry->buffer_slot = registered.buffer_slot;
+    backend_publish(sim);
+    return slot->handle;
 }
 
 static void sim_push_cancel(struct backend *sim, uint64_t key)
@@ -385,7 +387,7 @@ const struct backend_ops backend_sim = {
     .close = sim_close,
     .abandon = sim_close,
     .push = sim_push,
-    .push_transfer = sim_push_transfer,
+    .send_transfer = sim_send_transfer,
     .push_cancel = sim_push_cancel,
     .push_doorbell = sim_push_doorbell,
     .push_bell = sim_push_bell,
