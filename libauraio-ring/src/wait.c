@@ -469,7 +469,7 @@ int ring_group_wait(struct ring_group *group, int64_t timeout_ns, const uint64_t
         if (group_wants_ring(group))
             group_hand_in(group);
         struct ring *only = group_only_ring(group, thread);
-        if (only)
+        if (only && !ring_is_ready(only))
             ring_hand_over_quick(only, thread);
         ran = only ? ring_reap(only) : group_reap(group);
         if (ran > 0 || rc < 0 || was_asked(group, idle_since))
