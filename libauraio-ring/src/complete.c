@@ -60,26 +60,35 @@ static enum ring_sample_kind kind_of(const struct ring_slot *slot)
     return is_read(slot) ? RING_SAMPLE_READ : RING_SAMPLE_WRITE;
 }
 
+/* Of the operations of the batch that were measured; negative: none was. */
+static int64_t mean_latency_ns(const struct ring *ring)
+{
+    int64_t sum_ns = 0, measured = 0;
+    if (ring->sample_count == 1) /* nearly always, and a division costs as much as all of the rest */
+        return ring->samples[0].latency_ns;
+    for (int i = 0; i < ring->sample_count; i++) {
+        const struct ring_sample *sample = &ring->samples[i];
+        if (sample->latency_ns < 0)
+            continue;
+        sum_ns += sample->latency_ns * sample->count;
+        measured += sample->count;
+    }
+    return measured > 0 ? sum_ns / measured : -1;
+}
+
 void ring_report_batch(struct ring *ring)
 {
     assert(ring->sample_count > 0);
     int64_t ops = atomic_load_explicit(&ring->ops_completed, memory_order_relaxed);
     int64_t bytes = atomic_load_explicit(&ring->bytes_transferred, memory_order_relaxed);
-    int64_t measured = 0, mean_ns = 0;
+    int64_t mean_ns = mean_latency_ns(ring);
     for (int i = 0; i < ring->sample_count; i++) {
-        const struct ring_sample *sample = &ring->samples[i];
-        ops += sample->count;
-        bytes += (int64_t)sample->bytes * sample->count;
-        if (sample->latency_ns >= 0) {
-            measured += sample->count;
-            mean_ns += sample->latency_ns * sample->count;
-        }
+        ops += ring->samples[i].count;
+        bytes += (int64_t)ring->samples[i].bytes * ring->samples[i].count;
     }
     atomic_store_explicit(&ring->ops_completed, ops, memory_order_relaxed);
     atomic_store_explicit(&ring->bytes_transferred, bytes, memory_order_relaxed);
-    if (measured > 0) {
-        if (measured > 1) /* a division costs as much as the rest of this */
-            mean_ns /= measured;
+    if (mean_ns >= 0) {
         int64_t latency_ns = atomic_load_explicit(&ring->latency_ns, memory_order_relaxed);
         atomic_store_explicit(&ring->latency_ns, latency_ns + (mean_ns - latency_ns) / 4,
                               memory_order_relaxed);
