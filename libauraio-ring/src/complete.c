@@ -105,16 +105,20 @@ void ring_add_sample(struct ring *ring, const struct ring_slot *slot)
 {
     bool moved = is_transfer(slot) && slot->result > 0,
          measured = slot->slot_class == SLOT_STORAGE && slot->result >= 0 && slot->dispatch_ns > 0;
-    struct ring_sample *sample = ring_next_sample(ring);
-    *sample = (struct ring_sample){
+    struct ring_sample alone = {
         .latency_ns = measured ? ring->now_ns - slot->dispatch_ns : -1,
         .bytes = moved ? (uint64_t)slot->result : 0,
         .kind = kind_of(slot),
         .target = slot->lane - LANE_STORAGE,
         .count = 1,
     };
-    PROBE6(complete, ring->group, slot->handle, sample->kind, sample->target, slot->result,
-           sample->latency_ns);
+    struct ring_sample *last = ring->sample_count > 0 ? &ring->samples[ring->sample_count - 1] : NULL;
+    if (last && last->latency_ns == alone.latency_ns && last->bytes == alone.bytes &&
+        last->kind == alone.kind && last->target == alone.target)
+        last->count++;
+    else
+        *ring_next_sample(ring) = alone;
+    PROBE6(complete, ring->group, slot->handle, alone.kind, alone.target, slot->result, alone.latency_ns);
 }
 
 /* Whether the successor in a chain may start. */

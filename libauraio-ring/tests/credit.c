@@ -194,6 +194,41 @@ Test(credit, operations_that_need_no_detour_are_reported_with_their_target_too)
     check_is(controller.last.samples[0].target, TARGET);
 }
 
+Test(credit, operations_handed_over_and_reaped_together_are_one_sample_if_they_are_alike)
+{
+    enum { ALIKE = 3 };
+    controller.free = 64;
+    submit_reads(1); /* looks at the descriptor */
+    complete(1);
+    controller.watched = 1;
+    submit_reads(ALIKE);
+    complete(ALIKE);
+    check_is(controller.last.count, 1);
+    check_is(controller.last.samples[0].count, ALIKE);
+    check_is(controller.last.samples[0].bytes, BYTES);
+    check_at_least(controller.last.samples[0].latency_ns, 0);
+
+    struct ring_status before, after;
+    struct ring_op shorter = op_transfer(RING_OP_READ, fd, bytes, BYTES / 2, 0, &outcomes[ALIKE]);
+    struct ring_op write = op_transfer(RING_OP_WRITE, fd, bytes, BYTES, 0, &outcomes[ALIKE + 1]);
+    ring_group_status(group, 0, &before);
+    (void)submit(group, &shorter);
+    (void)submit(group, &write);
+    submit_reads(2); /* hands all of them over */
+    fake_release(group, BYTES / 2);
+    for (int i = 0; i < 3; i++)
+        fake_release(group, BYTES);
+    check_is(ring_group_poll(group), 4);
+    check_is(controller.last.count, 3);
+    for (int i = 0; i < 3; i++)
+        check_is(controller.last.samples[i].count, i < 2 ? 1 : 2);
+    check_is(controller.last.samples[0].bytes, BYTES / 2);
+    check_is(controller.last.samples[1].kind, RING_SAMPLE_WRITE);
+    ring_group_status(group, 0, &after);
+    check_is(after.ops_completed - before.ops_completed, 4);
+    check_is(after.bytes_transferred - before.bytes_transferred, BYTES / 2 + 3 * BYTES);
+}
+
 Test(credit, credits_that_come_free_are_taken_with_the_next_completion)
 {
     submit_reads(READS);
