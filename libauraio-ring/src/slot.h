@@ -2,12 +2,12 @@
 /*
  * Request slots and the process-wide directory that turns a handle into a slot.
  *
- * Slots come in slabs of 256. A slab's memory is type-stable: once mapped, its address holds slots for the
- * life of the process, so that a stale handle can be looked up at any time. A retired slab gives its pages
- * back and waits for its next owner; its generations go on from where they were, so a handle never names two
- * operations.
+ * Slots come in slabs of 64, so that an engine with little to do holds 16 KiB of them. A slab's memory is
+ * type-stable: once mapped, its address holds slots for the life of the process, so that a stale handle can
+ * be looked up at any time. A retired slab gives its pages back and waits for its next owner; its generations
+ * go on from where they were, so a handle never names two operations.
  *
- * handle = generation << 24 | index; index = slab number << 8 | place in the slab; index 0 is never used.
+ * handle = generation << 24 | index; index = slab number << 6 | place in the slab; index 0 is never used.
  */
 #ifndef AURAIO_RING_SLOT_H
 #define AURAIO_RING_SLOT_H
@@ -16,7 +16,7 @@
 
 #include <stdatomic.h>
 
-enum { SLOT_INDEX_BITS = 24, SLAB_SLOT_BITS = 8, SLAB_SLOTS = 1 << SLAB_SLOT_BITS };
+enum { SLOT_INDEX_BITS = 24, SLAB_SLOT_BITS = 6, SLAB_SLOTS = 1 << SLAB_SLOT_BITS };
 
 enum slot_state {
     SLOT_FREE = 0,
