@@ -124,6 +124,7 @@ static inline int fill(struct ring *ring, struct ring_slot *slot, const struct r
     slot->chain_before = NULL;
     slot->rest = NULL;
     slot->heap_place = 0;
+    slot->dispatch_ns = 0;
     ring_classify(ring, slot);
     if (op->flags & RING_OP_FIXED) {
         int rc = ring_resolve_fixed(ring, slot);

@@ -229,6 +229,21 @@ Test(credit, operations_handed_over_and_reaped_together_are_one_sample_if_they_a
     check_is(after.bytes_transferred - before.bytes_transferred, BYTES / 2 + 3 * BYTES);
 }
 
+Test(credit, what_never_entered_the_kernel_is_not_measured_by_the_time_its_slot_was_there_before)
+{
+    struct outcome cut = {0};
+    struct ring_op op = op_transfer(RING_OP_FTRUNCATE, fd, NULL, 0, BYTES, &cut);
+    submit_reads(1);
+    complete(1);
+    controller.watched = 1;
+    group->kernel_features &= ~(unsigned)RING_FEATURE_FTRUNCATE;
+    (void)submit(group, &op);
+    check_is(ring_group_poll(group), 1);
+    check_is(cut.calls, 1);
+    check_is(cut.result, 0);
+    check_is(controller.reports, 0);
+}
+
 Test(credit, credits_that_come_free_are_taken_with_the_next_completion)
 {
     submit_reads(READS);
