@@ -343,7 +343,7 @@ accept_plain(struct ring *ring, struct ring_op_head head, uintptr_t where, uint6
                 lane->queued.head || lane_in_kernel(lane) >= lane->limit ||
                 ring_pending(ring) >= atomic_load_explicit(&group->accept_below, memory_order_relaxed) ||
                 ring->tables_version != atomic_load_explicit(&group->tables_version, memory_order_acquire) ||
-                backend_room(ring->backend) == 0,
+                backend_room(ring->backend) == 0 || ring->unstamped_count == BATCH_MAX,
             0))
         return NULL;
     if (head.flags & RING_OP_FIXED) {
@@ -371,7 +371,7 @@ accept_plain(struct ring *ring, struct ring_op_head head, uintptr_t where, uint6
     slot->tries = 0;
     slot->plain = true;
     slot->room = 1;
-    slot->dispatch_ns = 0;
+    ring_note_push(ring, slot);
     ring_add_pending(ring, 1);
     lane_count_in_kernel(lane, 1);
     slot_set_state(slot, SLOT_KERNEL);

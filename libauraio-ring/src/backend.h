@@ -64,16 +64,13 @@ enum {
  */
 struct backend_queue {
     unsigned tail;    /* of the submissions filled, not all of them published */
-    unsigned stamped; /* of the submissions whose operations were given their dispatch time */
+    unsigned stamped; /* of the submissions whose operations were given their dispatch time: the ring's own */
     unsigned entries;
     unsigned submission_mask, completion_mask;
     unsigned *submission_head, *submission_tail;
     unsigned *completion_head, *completion_tail;
     unsigned *state;
     const struct backend_completion *completions;
-    const char
-        *submission_keys; /* of the submission in place 0; the next follow at submission_stride bytes */
-    size_t submission_stride;
 };
 
 enum {                             /* how to push */

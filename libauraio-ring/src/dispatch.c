@@ -13,8 +13,8 @@
 
 /*
  * Give every operation that was pushed since the last time its dispatch time: one clock read for all of them.
- * Another thread may have handed some over already; one of these may even have completed, and has no time
- * then.
+ * Another thread may have handed some over already. Then one of these may even have completed, without a
+ * time, and its slot have been given to another operation; that is given the time when it is pushed itself.
  */
 void ring_stamp(struct ring *ring)
 {
@@ -23,21 +23,11 @@ void ring_stamp(struct ring *ring)
     if (first == behind)
         return;
     PROBE4(dispatch, ring->group, ring->index, first, behind);
-    if (behind - first > queue->entries)
-        queue->stamped = behind - queue->entries;
     int64_t now_ns = ring_now_ns(ring);
-    const unsigned tail = queue->tail, mask = queue->submission_mask;
-    const char *keys = queue->submission_keys;
-    const size_t stride = queue->submission_stride;
-    for (unsigned at = queue->stamped; at != tail; at++) {
-        uint64_t key = *(const uint64_t *)(const void *)(keys + (at & mask) * stride);
-        if (key >> SLOT_INDEX_BITS == 0)
-            continue;
-        struct ring_slot *slot = slot_at(key);
-        if (slot->handle == key)
-            slot->dispatch_ns = now_ns;
-    }
-    queue->stamped = tail;
+    for (int i = 0; i < ring->unstamped_count; i++)
+        ring->unstamped[i]->dispatch_ns = now_ns;
+    ring->unstamped_count = 0;
+    queue->stamped = behind;
 }
 
 bool ring_make_room(struct ring *ring, unsigned count)
@@ -83,9 +73,11 @@ void ring_push(struct ring *ring, struct ring_slot *slot, unsigned how)
 {
     if (slot->op.opcode == RING_OP_FTRUNCATE && runs_inline(ring, slot))
         return;
+    if (ring->unstamped_count == BATCH_MAX)
+        ring_stamp(ring);
     ring->ops->push(ring->backend, slot, ring_registered(ring, slot), how);
     slot_set_state(slot, SLOT_KERNEL);
-    slot->dispatch_ns = 0;
+    ring_note_push(ring, slot);
     lane_count_in_kernel(&ring->lanes[slot->lane], 1);
     if (slot->slot_class == SLOT_STORAGE && slot->flags & SLOT_CLASS_SURE)
         ring->sure++;

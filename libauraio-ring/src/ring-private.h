@@ -113,6 +113,8 @@ struct ring {
     struct slot_list done;         /* finished, callback to come */
     int sure;                      /* storage operations in the kernel whose class is no guess: the few */
     int completions_since_look;    /* at the classes of what is in the kernel */
+    struct ring_slot *unstamped[BATCH_MAX]; /* pushed since the last ring_stamp() */
+    int unstamped_count;
     _Atomic bool owed;   /* something to hand over although nothing is published: see needs_hand_over() */
     _Atomic int batches; /* threads that run callbacks of a batch of this ring, and hand over at its end */
     bool active;         /* in the group's bitmap of rings with work */
@@ -437,6 +439,12 @@ void ring_settle(struct ring *ring);
 /* Room for @count submissions, made by handing over if need be. */
 bool ring_make_room(struct ring *ring, unsigned count);
 void ring_stamp(struct ring *ring);
+/* It is pushed: it will be given its dispatch time. There is room for it (BATCH_MAX). */
+static inline void ring_note_push(struct ring *ring, struct ring_slot *slot)
+{
+    slot->dispatch_ns = 0;
+    ring->unstamped[ring->unstamped_count++] = slot;
+}
 /* Ring a doorbell: a completion that wakes whoever sleeps on this ring. */
 void ring_doorbell(struct ring *ring);
 /* Again, for those who may have missed it. */

@@ -103,6 +103,7 @@ static int open_with(struct ring *ring, const struct backend_ops *ops, bool loca
     if (rc < 0)
         return rc;
     ring->ops = ops;
+    ring->unstamped_count = 0;
     PROBE4(ring_create, ring->group, ring->index, wanted.entries, local);
     int room = wanted.completions / 2, storage = storage_room(config, wanted.completions);
     ring->credits_max = storage - RING_TARGETS; /* one of each target needs no credit */

@@ -58,8 +58,6 @@ static int map_arrays(struct backend *threads, unsigned entries, unsigned places
         .completion_tail = &threads->completion_tail,
         .state = &threads->state,
         .completions = threads->completions,
-        .submission_keys = (const char *)&threads->submissions[0].key,
-        .submission_stride = sizeof(struct work),
     };
     return 0;
 }

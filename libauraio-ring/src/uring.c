@@ -120,8 +120,6 @@ static void set_up_queue(struct backend *uring, const struct backend_config *con
         .completion_tail = cq->ktail,
         .state = sq->kflags,
         .completions = (const struct backend_completion *)(const void *)cq->cqes,
-        .submission_keys = (const char *)&sq->sqes[0].user_data,
-        .submission_stride = sizeof(sq->sqes[0]),
     };
     for (unsigned i = 0; i < uring->queue.entries; i++)
         sq->array[i] = i;

@@ -66,8 +66,6 @@ static int fake_open(const struct backend_config *config, struct backend **ret_b
         .completion_tail = &backend->completion_tail,
         .state = &backend->state,
         .completions = backend->completions,
-        .submission_keys = (const char *)&backend->entries[0].key,
-        .submission_stride = sizeof(backend->entries[0]),
     };
     *ret_backend = backend;
     return 0;

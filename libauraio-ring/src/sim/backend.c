@@ -100,8 +100,6 @@ static void set_up_queue(struct backend *sim, unsigned entries, unsigned complet
         .completion_tail = &sim->completion_tail,
         .state = &sim->state,
         .completions = sim->completions,
-        .submission_keys = (const char *)&sim->entries[0].key,
-        .submission_stride = sizeof(sim->entries[0]),
     };
 }
 
