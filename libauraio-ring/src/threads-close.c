@@ -61,11 +61,26 @@ static bool same_file(int fd, int other)
     return fstat(fd, &a) == 0 && fstat(other, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
+/* Use a duplicate that is there, if it is of the same file. It is looked at as its user: without one another
+ * thread may close it. */
+static bool share(struct job *job, struct kept_fd *kept)
+{
+    int fd = job->work.fd;
+    if (!keep(job, kept))
+        return false;
+    if (same_file(kept->fd, fd))
+        return true;
+    close_release(job);
+    job->kept = NULL;
+    job->work.fd = fd;
+    return false;
+}
+
 int close_hold(struct backend_shared *pool, struct job *job)
 {
     int fd = job->work.fd;
     struct watch *watch = &pool->watches[fd];
-    if (job->kept || (watch->kept && same_file(watch->kept->fd, fd) && keep(job, watch->kept)))
+    if (job->kept || (watch->kept && share(job, watch->kept)))
         return 0;
     close_forget(watch);
     struct kept_fd *kept = malloc(sizeof(*kept));
