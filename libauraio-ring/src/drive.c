@@ -217,12 +217,17 @@ int ring_group_flush(struct ring_group *group)
 static bool settle_notify(const struct ring *ring)
 {
     uint64_t rung, one = 1;
-    if (ring->notify_fd >= 0)
-        (void)!read(ring->notify_fd, &rung, sizeof(rung));
+    (void)!read(ring->notify_fd, &rung, sizeof(rung));
     bool ready = ring_is_ready(ring);
-    if (ready && ring->notify_fd >= 0)
+    if (ready)
         (void)!write(ring->notify_fd, &one, sizeof(one));
     return ready;
+}
+
+/* Whether a poll descriptor of its own was given out. */
+static bool has_notify(const struct ring *ring)
+{
+    return ring->local && ring->notify_fd >= 0;
 }
 
 /* The last sample of a batch, to which the next operation may be added. */
@@ -376,7 +381,7 @@ static void retire_frame(struct ring *ring, struct frame *frame)
 
 int ring_reap(struct ring *ring)
 {
-    if (!ring_is_ready(ring) && !(ring->local && settle_notify(ring))) {
+    if (!ring_is_ready(ring) && !(has_notify(ring) && settle_notify(ring))) {
         ring_present(ring);
         return 0;
     }
@@ -410,7 +415,7 @@ int ring_reap(struct ring *ring)
         thread->frames = frame.outer;
         retire_frame(ring, &frame);
     }
-    if (ring->local)
+    if (has_notify(ring))
         (void)settle_notify(ring);
     return ran;
 }
