@@ -309,8 +309,11 @@ void records_crash(void)
     memcpy(may_be, ever, sizeof(may_be));
     for (int file = 0; file < FILES; file++)
         model_files[file].size_least = 0;
-    for (int i = 0; i < record_count; i++)
+    for (int i = 0; i < record_count; i++) {
         records[i].least = 0;
+        if (is_under_way(&records[i]))
+            records[i].contended = true; /* what completed before, and is told of after, may be lost */
+    }
 }
 
 void records_check_files(void)
