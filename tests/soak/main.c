@@ -13,10 +13,10 @@
  * Time is cut into rounds. After each, everything is completed and every thread has ended; then the process
  * must not hold more than after the rounds in which it warmed up (a fifth of the time, at most five minutes):
  *
- *   descriptors  32 more: rings of threads that met in greater number than before, three for each
- *   mappings     64 more: threads of the backend that have not ended yet (two each), parts of malloc's heaps
- *   memory       8 MiB more: what malloc() and the pool keep in pieces (a leak of a byte for each operation
- * would be more in half an hour). Not under sanitizers, which keep what is freed.
+ *   descriptors  64 more: rings of threads that met in greater number than before, three for each
+ *   mappings     64 more, and two for each worker that the thread backend may have: those end when they are
+ * idle memory       8 MiB more: what malloc() and the pool keep in pieces (a leak of a byte for each
+ * operation would be more in half an hour). Not under sanitizers, which keep what is freed.
  *
  * A rest of each may come and go; what leaks at every engine, thread or operation passes these soon.
  */
@@ -40,8 +40,10 @@
 enum {
     SEATS = 4,
     ENGINES = 2,
-    FDS_MORE = 32,
-    MAPPINGS_MORE = 64,
+    SHARED_RINGS = 4, /* else one for each CPU, and many CPUs are first used late */
+    QUEUE_DEPTH = 64,
+    FDS_MORE = 64,
+    MAPPINGS_MORE = 64 + 2 * ENGINES * QUEUE_DEPTH,
     RESIDENT_MORE_KIB = 8192,
     ROUND_MAX_MS = 5000,
     WARM_UP_MAX_MS = 300000
@@ -116,7 +118,8 @@ static void register_memory(auraio_engine_t *engine)
     for (int i = 0; i < ENGINES * SEATS; i++)
         iovs[i] = (struct iovec){soak.memory + (size_t)i * SEAT_WINDOW * BLOCK_BYTES,
                                  (size_t)SEAT_WINDOW * BLOCK_BYTES};
-    require(auraio_register_buffers(engine, iovs, ENGINES * SEATS) == 0);
+    /* Where little may be locked plain memory is used instead: see submit() in seat.c. */
+    require(auraio_register_buffers(engine, iovs, ENGINES * SEATS) == 0 || errno == ENOMEM);
     require(auraio_register_files(engine, soak.fds, ENGINES) == 0);
 }
 
@@ -230,7 +233,8 @@ static void begin(void)
         auraio_options_t options;
         auraio_options_init(&options);
         options.backend = soak_backend;
-        options.queue_depth = 64;
+        options.queue_depth = QUEUE_DEPTH;
+        options.ring_count = e == 0 ? SHARED_RINGS : 0;
         options.ring_select = e == 0 ? AURAIO_SELECT_ADAPTIVE : AURAIO_SELECT_THREAD_LOCAL;
         soak.engines[e] = auraio_create_with_options(&options);
         if (!soak.engines[e]) {

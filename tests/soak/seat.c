@@ -1,271 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A window of operations on blocks that nobody else writes, so that what a read must find is known: a block
- * holds its number and the generation of its last write. A write that was cancelled, or came too late, may be
- * there or not, in part: until the next complete write each word of the block may be of either generation.
- *
- * One thread works at a seat at a time; when it ends it leaves its operations to the next. Callbacks run on
- * whichever thread drives: they put the result down and count, and the seat's thread judges it later.
+ * What is done at a seat. One thread works at it at a time; when it ends it leaves its operations to the
+ * next, so that they complete on threads that never heard of them.
  */
-#include "soak.h"
+#include "seat.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
-#include <string.h>
 #include <unistd.h>
 
-#include "files.h"
 #include "process.h"
 
-enum { WORDS = BLOCK_BYTES / 8, CHAIN = 3, LIFE_OPERATIONS = 4000, CLOSED_FD = 1 << 20 };
-
-enum kind {
-    WRITE,
-    READ,
-    WRITE_THEN_READ, /* in the callback of the write */
-    SYNCED,          /* a chain: write, fdatasync, read */
-    FED_PIPE,
-    EMPTY_PIPE, /* ends by its deadline */
-    CANCELLED_PIPE,
-    CLOSED,    /* EBADF */
-    READ_ONLY, /* EBADF of a write */
-    FULL,      /* ENOSPC */
-    KINDS
-};
-
-struct block {
-    uint64_t generation; /* of the last complete write */
-    uint64_t unsure;     /* of a write that may be there in part; 0: none */
-    bool busy;
-};
-
-struct record {
-    struct seat *seat;
-    enum kind kind;
-    int block;
-    uint64_t generation;
-    char *own, *bytes; /* its own memory, and that in use: its own or the pool's */
-    struct iovec iov[2];
-    bool deadline, writes;
-    bool mends;                         /* a write of what is unsure: nobody may stop it */
-    int steps;                          /* callbacks to come in all */
-    atomic_int left;                    /* still to come; 0: it can be judged */
-    ssize_t results[CHAIN];             /* in the order of the chain */
-    _Atomic(auraio_request_t *) handle; /* for those who cancel; NULL: not this one */
-    atomic_bool asked;                  /* to be cancelled, it or one before it */
-};
-
-struct seat {
-    auraio_engine_t *engine;
-    int fd, number;
-    bool direct; /* O_DIRECT: memory must be aligned */
-    uint64_t random, next_generation;
-    struct block blocks[SEAT_BLOCKS];
-    struct record records[SEAT_WINDOW];
-    char *memory;
-    pipe_pair_t fed, empty;
-    int fed_bytes; /* in the first, left by reads that were cancelled */
-    int read_only_fd, full_fd;
-};
-
-/* ------------------------------------------------------------------ contents */
-
-static uint64_t word_of(const struct seat *seat, int block, uint64_t generation, int place)
-{
-    if (generation == 0)
-        return 0; /* never written */
-    return (uint64_t)seat->number << 56 ^ (uint64_t)block << 44 ^ generation << 9 ^ (uint64_t)place;
-}
-
-static void fill(const struct record *record)
-{
-    for (int i = 0; i < WORDS; i++) {
-        uint64_t word = word_of(record->seat, record->block, record->generation, i);
-        memcpy(record->bytes + 8 * i, &word, sizeof(word));
-    }
-}
-
-static void verify(const struct record *record, uint64_t generation, uint64_t unsure)
-{
-    for (int i = 0; i < WORDS; i++) {
-        uint64_t word;
-        memcpy(&word, record->bytes + 8 * i, sizeof(word));
-        if (word == word_of(record->seat, record->block, generation, i) ||
-            (unsure && word == word_of(record->seat, record->block, unsure, i)))
-            continue;
-        soak_fail("seat %d: word %d of block %d is %016llx, of neither generation %llu nor %llu",
-                  record->seat->number, i, record->block, (unsigned long long)word,
-                  (unsigned long long)generation, (unsigned long long)unsure);
-    }
-    atomic_fetch_add(&soak_counts.bytes_verified, BLOCK_BYTES);
-}
-
-/* ----------------------------------------------------------------- callbacks */
-
-/* What is about no block is about the first. */
-static off_t offset_of(const struct record *record)
-{
-    int block = record->block < 0 ? 0 : record->block;
-    return ((off_t)record->seat->number * SEAT_BLOCKS + block) * BLOCK_BYTES;
-}
-
-static void note(struct record *record, int step, ssize_t result)
-{
-    record->results[step] = result;
-    int left = atomic_fetch_sub(&record->left, 1); /* the last one hands the record to the seat's thread */
-    if (left < 1)
-        soak_fail("seat %d: an operation calls back once too often", record->seat->number);
-}
-
-static void on_first(auraio_request_t *req, ssize_t result, void *user_data)
-{
-    (void)req;
-    note(user_data, 0, result);
-}
-
-static void on_second(auraio_request_t *req, ssize_t result, void *user_data)
-{
-    (void)req;
-    note(user_data, 1, result);
-}
-
-static void on_third(auraio_request_t *req, ssize_t result, void *user_data)
-{
-    (void)req;
-    note(user_data, 2, result);
-}
-
-/* Read back what was just written. Where that is refused, or the write was no success, there is no second. */
-static void on_written(auraio_request_t *req, ssize_t result, void *user_data)
-{
-    struct record *record = user_data;
-    bool goes_on = false;
-    (void)req;
-    record->results[1] = -EAGAIN;
-    if (result == BLOCK_BYTES) {
-        memset(record->bytes, 0, BLOCK_BYTES);
-        goes_on = auraio_read(record->seat->engine, record->seat->fd, auraio_buf(record->bytes), BLOCK_BYTES,
-                              offset_of(record), on_second, record) != NULL;
-        if (!goes_on)
-            require(errno == EAGAIN);
-    }
-    if (!goes_on)
-        atomic_fetch_sub(&record->left, 1);
-    note(record, 0, result);
-}
-
-/* ------------------------------------------------------------------ judging */
-
-static bool may_have_stopped(const struct record *record, ssize_t result)
-{
-    if (result == -ECANCELED && atomic_load(&record->asked)) {
-        atomic_fetch_add(&soak_counts.cancelled, 1);
-        return true;
-    }
-    if (result == -ETIMEDOUT && record->deadline) {
-        atomic_fetch_add(&soak_counts.timed_out, 1);
-        return true;
-    }
-    return result >= 0 && (record->deadline || atomic_load(&record->asked)); /* bytes so far */
-}
-
-_Noreturn static void implausible(const struct record *record, int step, ssize_t result)
-{
-    soak_fail("seat %d: operation of kind %d, step %d, gives %zd (%s)", record->seat->number,
-              (int)record->kind, step, result, result < 0 ? strerror((int)-result) : "bytes");
-}
-
-static void judge_write(struct record *record, ssize_t result)
-{
-    struct block *block = &record->seat->blocks[record->block];
-    if (result == BLOCK_BYTES) {
-        *block = (struct block){.generation = record->generation, .busy = true};
-        atomic_fetch_add(&soak_counts.bytes_written, BLOCK_BYTES);
-    } else if (may_have_stopped(record, result)) {
-        block->unsure = record->generation; /* it was clean: see start_block() */
-    } else {
-        implausible(record, 0, result);
-    }
-}
-
-static void judge_read(const struct record *record, int step)
-{
-    const struct block *block = &record->seat->blocks[record->block];
-    if (record->results[step] == BLOCK_BYTES)
-        verify(record, block->generation, block->unsure);
-    else if (!may_have_stopped(record, record->results[step]))
-        implausible(record, step, record->results[step]);
-}
-
-static void judge_chain(struct record *record)
-{
-    judge_write(record, record->results[0]);
-    bool synced = record->results[0] == BLOCK_BYTES && record->results[1] == 0;
-    if (!synced && (record->results[2] != -ECANCELED ||
-                    (record->results[0] != BLOCK_BYTES && record->results[1] != -ECANCELED)))
-        implausible(record, 1, record->results[1]);
-    if (synced)
-        judge_read(record, 2);
-}
-
-static void expect(const struct record *record, ssize_t result)
-{
-    if (record->results[0] == result && result < 0)
-        atomic_fetch_add(&soak_counts.errors_expected, 1);
-    else if (record->results[0] != result && !may_have_stopped(record, record->results[0]))
-        implausible(record, 0, record->results[0]);
-}
-
-static void judge(struct record *record)
-{
-    switch (record->kind) {
-    case WRITE:
-        judge_write(record, record->results[0]);
-        break;
-    case READ:
-        judge_read(record, 0);
-        break;
-    case WRITE_THEN_READ:
-        judge_write(record, record->results[0]);
-        if (record->results[0] == BLOCK_BYTES && record->results[1] != -EAGAIN)
-            judge_read(record, 1);
-        break;
-    case SYNCED:
-        judge_chain(record);
-        break;
-    case FED_PIPE:
-        expect(record, 1);
-        record->seat->fed_bytes += record->results[0] != 1;
-        break;
-    case EMPTY_PIPE:
-        expect(record, -ETIMEDOUT);
-        break;
-    case CANCELLED_PIPE:
-        expect(record, -ECANCELED);
-        break;
-    case FULL:
-        expect(record, -ENOSPC);
-        break;
-    default:
-        expect(record, -EBADF);
-        break;
-    }
-}
-
-/* With nothing to come: judge it and let go of what it has. */
-static void finish(struct record *record)
-{
-    if (record->steps == 0)
-        return; /* never used, or finished */
-    judge(record);
-    atomic_fetch_add(&soak_counts.operations, record->steps);
-    if (record->block >= 0)
-        record->seat->blocks[record->block].busy = false;
-    if (record->bytes != record->own)
-        auraio_buffer_free(record->seat->engine, record->bytes, BLOCK_BYTES);
-    record->steps = 0;
-}
+enum { LIFE_OPERATIONS = 4000, CLOSED_FD = 1 << 20 };
 
 /* Any thread may complete it; with rings of their own, this one must drive. */
 static void await(struct record *record)
@@ -308,7 +54,7 @@ static auraio_op_t transfer_op(struct record *record, bool writes)
     auraio_op_t op = auraio_op(writes ? AURAIO_OP_WRITE : AURAIO_OP_READ);
     op.fd = seat->fd;
     op.len = BLOCK_BYTES;
-    op.offset = offset_of(record);
+    op.offset = record_offset(record);
     op.buf = auraio_buf(record->bytes);
     unsigned way = record->bytes == record->own ? soak_below(&seat->random, 4) : 0;
     if (way == 1) {
@@ -468,7 +214,7 @@ static void start(struct record *record)
         require(record->bytes != NULL);
     }
     if (record->writes)
-        fill(record);
+        record_fill(record);
     if (record->block >= 0)
         record->seat->blocks[record->block].busy = true;
     if (record->kind != SYNCED) {
@@ -486,7 +232,7 @@ static void complete(struct record *record)
 {
     await(record);
     atomic_store(&record->handle, NULL);
-    finish(record);
+    record_finish(record);
 }
 
 void seat_work(struct seat *seat, uint64_t seed)
