@@ -221,6 +221,22 @@ Test(sim, a_write_with_dsync_needs_no_sync)
     check_is(memcmp(found, new_bytes, BYTES), 0);
 }
 
+/* Nothing was ever durable, and there is no copy to put back. */
+Test(sim, a_file_that_was_emptied_survives_every_crash_as_it_is)
+{
+    end();
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        begin(seed);
+        auraio_op_t op = auraio_op(AURAIO_OP_FTRUNCATE);
+        op.fd = fd;
+        check_is(perform(engine, &op), 0);
+        crash();
+        check_is(size_now(), 0);
+        if (seed + 1 < SEEDS)
+            end();
+    }
+}
+
 Test(sim, an_engine_from_before_the_crash_does_nothing_any_more)
 {
     outcome_t outcome = {0};

@@ -243,7 +243,8 @@ void file_crash(struct world *world, struct world_file *file)
     }
     (void)!ftruncate(file->fd, (off_t)size);
     put_back(file, 0, size);
-    memset(file->durable + size, 0, file->durable_room - size);
+    if (size < file->durable_room) /* a file that never held anything has no copy */
+        memset(file->durable + size, 0, file->durable_room - size);
     file->durable_bytes = size;
     file->dirty_from = file->dirty_to = 0;
 }
