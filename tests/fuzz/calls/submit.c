@@ -404,7 +404,19 @@ static int fill_batch(struct life *life, struct record **batch, auraio_op_t *ops
     }
     if (links < 250) /* else the last may be linked to nothing */
         ops[count - 1].flags &= ~(unsigned)AURAIO_OP_LINK;
+    if (links >= 240 && count > 1 && batch[count - 1]->opcode != AURAIO_OP_CLOSE)
+        spoil(batch[count - 1], &ops[count - 1]);
     return count;
+}
+
+/* No batch at all. */
+static void submit_nothing(const struct life *life, const auraio_op_t *ops)
+{
+    const auraio_op_t *given = below(2) ? ops : NULL;
+    int count = given ? -(int)below(2) : 1;
+    if (auraio_submit_batch(life->engine, given, count, NULL, NULL, NULL) != -1)
+        broken("a batch of %d operations at %p is accepted", count, (const void *)given);
+    check_refusal("auraio_submit_batch()", refusals);
 }
 
 void act_submit_batch(struct life *life)
@@ -413,9 +425,12 @@ void act_submit_batch(struct life *life)
     auraio_op_t ops[BATCH_MAX];
     auraio_request_t *handles[BATCH_MAX] = {NULL};
     int count = fill_batch(life, batch, ops);
-    bool told = below(4) > 0;
+    unsigned how = below(16);
+    bool told = how % 4 > 0;
     if (count == 0)
         return;
+    if (how == 15)
+        submit_nothing(life, ops);
     for (int i = 0; i < count; i++)
         record_begin(batch[i]);
     run.submitting++;
