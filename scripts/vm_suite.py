@@ -24,6 +24,7 @@ SUITES = {"api", "contract", "options", "race", "pool", "ring", "facade", "cpp"}
 VARIABLES = {"LD_LIBRARY_PATH"}  # the others are for sanitizers
 TEST_DIRECTORY = "/tmp"
 PATIENCE = "tests/vm/libvm-patience.so"  # what emulation takes longer
+SANITIZER = b"libasan.so"  # which insists on being loaded first
 # At the end of a line: what a program says last may lack its newline.
 VERDICT = re.compile(r"(running|passed|FAILED|skipped) +(\S.* \[[0-9a-f]{8}\])(?: \((.*)\))?$")
 NOT_RUN = ("not run", None, "")
@@ -41,7 +42,9 @@ def is_program_of(build, test):
 
 
 def command_of(build, test):
-    variables = {"LD_PRELOAD": os.path.join(build, PATIENCE)}
+    variables = {}
+    if SANITIZER not in pathlib.Path(test["cmd"][0]).read_bytes():
+        variables["LD_PRELOAD"] = os.path.join(build, PATIENCE)
     variables |= {name: value for name, value in test["env"].items() if name in VARIABLES}
     if "AURAIO_TEST_DIR" in test["env"]:
         variables["AURAIO_TEST_DIR"] = TEST_DIRECTORY
