@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -136,22 +137,41 @@ Test(enter, a_wait_for_quick_reads_hands_over_and_looks_before_it_thinks_of_slee
     }
 }
 
+struct sleeper {
+    pid_t tid;
+    int fd;
+    bool slept;
+};
+
+/* However long it takes a thread to fall asleep here: what it waits for comes afterwards. */
+static void *write_when_asleep(void *context)
+{
+    struct sleeper *sleeper = context;
+    sleeper->slept = await_thread_asleep(sleeper->tid, 10000);
+    if (write(sleeper->fd, "x", 1) != 1)
+        sleeper->slept = false;
+    return NULL;
+}
+
 Test(enter, where_reads_were_quick_a_slow_one_is_slept_for)
 {
     for (int mode = 0; mode < 2; mode++) {
         struct ring_group *group = group_of(both[mode]);
         struct outcome outcome = {0};
         int ends[2];
+        pthread_t thread;
         check_reads(group);
         fault_clear();
         set_latency(group, 1);
         check_is(pipe(ends), 0);
+        struct sleeper sleeper = {.tid = thread_id(), .fd = ends[1]};
         struct ring_op op = op_transfer(RING_OP_READ, ends[0], bytes, 1, -1, &outcome);
         (void)submit(group, &op);
-        check_is(ring_group_wait(group, 1000000, NULL), 0);
+        check_is(pthread_create(&thread, NULL, write_when_asleep, &sleeper), 0);
+        check_is(ring_group_wait(group, -1, NULL), 1);
+        check_is(pthread_join(thread, NULL), 0);
+        check_that(sleeper.slept);
         check_is(fault_enter_flags & IORING_ENTER_EXT_ARG, IORING_ENTER_EXT_ARG);
-        check_is(write(ends[1], "x", 1), 1);
-        check_is(drain(group), 1);
         check_is(outcome.result, 1);
         close(ends[0]);
         close(ends[1]);
