@@ -115,7 +115,7 @@ ring_handle_t submit(struct ring_group *group, const struct ring_op *op)
 
 int drain(struct ring_group *group)
 {
-    const int64_t deadline_ms = now_ms() + PATIENCE_MS;
+    const int64_t deadline_ms = now_ms() + (int64_t)PATIENCE_MS * slowness();
     int completed = 0;
     while (ring_group_pending(group) > 0) {
         if (now_ms() > deadline_ms)

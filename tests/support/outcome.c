@@ -44,7 +44,7 @@ void count_call(auraio_request_t *req, ssize_t result, void *user_data)
 
 bool drive_until(auraio_engine_t *engine, const atomic_int *count, int target)
 {
-    const int64_t deadline_ms = now_ms() + PATIENCE_MS;
+    const int64_t deadline_ms = now_ms() + (int64_t)PATIENCE_MS * slowness();
     while (atomic_load(count) < target) {
         if (now_ms() > deadline_ms || auraio_wait(engine, 100) < 0)
             return false;

@@ -86,7 +86,7 @@ pid_t thread_id(void)
 
 bool await_condition(bool (*holds)(void *context), void *context, int timeout_ms)
 {
-    const int64_t deadline_ms = now_ms() + timeout_ms;
+    const int64_t deadline_ms = now_ms() + (int64_t)timeout_ms * slowness();
     const struct timespec between_looks = {.tv_nsec = 200000};
     while (!holds(context)) {
         if (now_ms() > deadline_ms)

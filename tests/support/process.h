@@ -37,7 +37,8 @@ int open_fd_count(void);
 /** Kernel identifier of the calling thread. */
 pid_t thread_id(void);
 
-/** Poll until @p holds(@p context) is true. @return false when it still isn't after @p timeout_ms. */
+/** Poll until @p holds(@p context) is true. @return false when it still isn't after @p timeout_ms, which
+ * is multiplied by slowness(). */
 bool await_condition(bool (*holds)(void *context), void *context, int timeout_ms);
 
 /** Wait until thread @p tid of this process sleeps in the kernel. @return false when it never does. */
