@@ -1,9 +1,11 @@
 /* A device that becomes a faster one under a search: a throttle is lifted, a neighbour leaves.
  *
- * Throughput rises no faster than depth, and not at all with less of it. So where it surely did since another limit
- * was measured, or while this one is, what was measured is another device's: the search begins anew. An arm that
- * holds both devices tells neither, and takes long to tell anything; its newest batches, where they are long enough
- * not to be a burst, tell the new one. Once a search: a device that goes back and forth gets on. */
+ * Throughput rises no faster than depth. With less of it, it rises where more was queued than the device
+ * could order: the kernel's throttle loses a third where more wait than a slice lets through. Where it surely
+ * rose by more since another limit was measured, or while this one is, what was measured is another device's:
+ * the search begins anew. An arm that holds both devices tells neither, and takes long to tell anything; its
+ * newest batches, where they are long enough not to be a burst, tell the new one. Once a search: a device
+ * that goes back and forth gets on. */
 #include "state.h"
 
 #include <math.h>
@@ -16,7 +18,8 @@ static double risen_since_nodes(const adapt_state_t *state, adapt_estimate_t rat
     for (int i = 0; i < search->count; i++) {
         const adapt_node_t *other = &search->nodes[i];
         double gain = rate.mean - other->rate.mean;
-        double explained = state->limit > other->limit ? log((double)state->limit / other->limit) : 0;
+        double distance = log((double)state->limit / other->limit);
+        double explained = distance > 0 ? distance : adapt_min(-distance, ADAPT_RISE_BELOW);
         double error = hypot(rate.error, other->rate.error);
         if (gain - explained - ADAPT_Z_STEEP * error > ADAPT_CHANGE_GROSS)
             most = adapt_max(most, gain);
@@ -24,8 +27,8 @@ static double risen_since_nodes(const adapt_state_t *state, adapt_estimate_t rat
     return most;
 }
 
-/* The newest batches before `end` that last ADAPT_RISE_NS together, two or more: where they begin. -1: there are
- * none. */
+/* The newest batches before `end` that last ADAPT_RISE_NS together, two or more: where they begin. -1: there
+ * are none. */
 static int row_before(const adapt_arm_t *arm, int end)
 {
     double time_ns = 0;
@@ -35,8 +38,8 @@ static int row_before(const adapt_arm_t *arm, int end)
     return end - at >= 2 && time_ns >= ADAPT_RISE_NS ? at : -1;
 }
 
-/* By how much the slowest batch from `row` on is above the fastest before it, without the one in which it may have
- * happened; 0: it is not. */
+/* By how much the slowest batch from `row` on is above the fastest before it, without the one in which it may
+ * have happened; 0: it is not. */
 static double risen_in_arm(const adapt_arm_t *arm, int row, double least)
 {
     if (row < 1 || row_before(arm, row - 1) < 0)

@@ -37,8 +37,9 @@ static adapt_verdict_t judge_first(const adapt_state_t *state, adapt_estimate_t 
     if (violating)
         return ADAPT_CONTINUE;
     bool precise = rate.error < ADAPT_FIRST_ERROR && arm->count >= adapt_pace_batches(state, 6);
-    bool noisy =
-        arm->closed >= ADAPT_FIRST_BATCHES_MAX || is_long(state, ADAPT_FIRST_BATCHES_MAX, ADAPT_SEARCH_NS);
+    bool noisy = arm->closed >= ADAPT_FIRST_BATCHES_MAX ||
+                 is_long(state, ADAPT_FIRST_BATCHES_MAX, ADAPT_SEARCH_NS) ||
+                 arm->last_ns - arm->begin_ns >= ADAPT_SEARCH_NS_MAX;
     return precise || noisy ? ADAPT_CONTINUE : ADAPT_UNDECIDED;
 }
 

@@ -317,6 +317,9 @@
 /* Under a search, batches that last so long together are no burst of a throttled device: slices are 100 ms.
  */
 #define ADAPT_RISE_NS 100e6
+/* With less depth throughput rises by no more than this, ln 2: a throttle loses a third where more is queued
+ * than a slice lets through. */
+#define ADAPT_RISE_BELOW 0.7
 /* The slow reference: sixteen arms. */
 #define ADAPT_SHIFT_WEIGHT 0.0625
 /* Small shifts: a cumulative sum of normalised deviations from a slow reference (Page 1954), slack

@@ -205,6 +205,40 @@ Test(adapt, noise_is_no_reason_to_stay_at_the_start)
     }
 }
 
+/* The kernel's throttle loses a third where more is queued than a slice lets through, and a little of each
+ * slice where the machine is busy. A batch of such a limit takes two slices. */
+static int64_t ns_until_half(uint64_t seed, auraio_adapt_t *adapt)
+{
+    device_t device;
+    device_init(&device, 8, 40 * US, seed);
+    auraio_adapt_options_t options;
+    auraio_adapt_options_init(&options);
+    options.max_limit = options.initial_limit = 256;
+    cr_assert_eq(auraio_adapt_init(adapt, &options), 0);
+    device.slice_ns = 100000 * US;
+    int64_t half_ns = 0;
+    while (device.now_ns < 6 * SEC) {
+        if (device.in_slice <= 1)
+            device.per_slice =
+                (auraio_adapt_limit(adapt) > 200 ? 110 : 170) + (int)(40 * device_uniform(&device));
+        device_step(&device, adapt);
+        if (half_ns == 0 && auraio_adapt_limit(adapt) <= 128)
+            half_ns = device.now_ns;
+    }
+    return half_ns > 0 ? half_ns : device.now_ns;
+}
+
+Test(adapt, leaves_a_queue_that_a_throttle_cannot_order)
+{
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        auraio_adapt_t adapt;
+        int64_t time_ns = ns_until_half(seed, &adapt);
+        cr_assert_lt(time_ns, 2 * SEC, "seed %d: %d ms", (int)seed, (int)(time_ns / (1000 * US)));
+        cr_assert_eq(count_of(&adapt, AURAIO_ADAPT_CAUSE_CAPACITY_UP), 0, "seed %d", (int)seed);
+        cr_assert_leq(auraio_adapt_base_limit(&adapt), 128, "seed %d", (int)seed);
+    }
+}
+
 /* Under a throttle the arms of a search are long, and the limits measured before it went do not compare with
  * those after. */
 Test(adapt, a_search_recovers_when_a_throttle_goes_under_it)

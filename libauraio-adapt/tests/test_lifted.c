@@ -1,9 +1,9 @@
-/* A throttle that is lifted, on a device that is not alone: what it serves changes by the moment, and now and then
- * it serves nothing for a while, as it seems to a program on a busy machine.
+/* A throttle that is lifted, on a device that is not alone: what it serves changes by the moment, and now and
+ * then it serves nothing for a while, as it seems to a program on a busy machine.
  *
- * Such a noise hides what a quiet device shows at once. Slices of the throttle are found by their stalls, and batches
- * then last as long as they; that the throttle is gone must be seen from few of them, in whatever state the
- * controller is. */
+ * Such a noise hides what a quiet device shows at once. Slices of the throttle are found by their stalls, and
+ * batches then last as long as they; that the throttle is gone must be seen from few of them, in whatever
+ * state the controller is. */
 #include <auraio/adapt.h>
 
 #include <criterion/criterion.h>
