@@ -78,6 +78,7 @@ void case_enters(struct plan *plan)
         struct row row = {
             .ours = rows[i].peer->name,
             .goal = rows[i].goal,
+            .counted = true,
             .seconds = 1.5,
             .measure = measure_enters,
             .task = {.depth = rows[i].depth, .lanes = 1},

@@ -71,6 +71,7 @@ void case_instructions(struct plan *plan)
             struct row row = {
                 .ours = all[i]->name,
                 .goal = all[i] == &peer_auraio ? goal : GOAL_NONE,
+                .counted = true,
                 .seconds = 2,
                 .measure = measure_instructions,
                 .task = {.depth = depths[d], .lanes = 1},

@@ -38,6 +38,7 @@ struct row {
     char name[ROW_NAME];       /* case/what/..., unique */
     const char *ours, *theirs; /* whose figures; theirs NULL: nobody to compare with */
     enum goal goal;
+    bool counted;   /* not timed, and the same in every run: measured once */
     double seconds; /* how long it takes, about, at full effort */
     /* In a process of its own. Returns 0 or a negative errno, or sets the outcome's state itself. */
     int (*measure)(const struct bench *bench, const struct row *row, struct outcome *outcome);

@@ -42,7 +42,8 @@ static double now_s(void)
 static unsigned runs_missing(const struct runner *runner, unsigned row)
 {
     unsigned runs = runner->results->rows[row].runs;
-    return runs < runner->runs ? runner->runs - runs : 0;
+    unsigned wanted = runner->results->plan->rows[row].counted ? 1 : runner->runs;
+    return runs < wanted ? wanted - runs : 0;
 }
 
 double runner_seconds(const struct runner *runner)
@@ -159,7 +160,7 @@ static int go_once(struct runner *runner, struct clock *clock, unsigned run)
     for (unsigned i = 0; i < plan->count; i++) {
         struct outcome outcome;
         const struct row *row = &plan->rows[i];
-        bool missing = runner->results->rows[i].runs <= run;
+        bool missing = runner->results->rows[i].runs <= run && runs_missing(runner, i) > 0;
         if (missing && runner->limit_s > 0 && now_s() - clock->start_s >= runner->limit_s)
             return -ETIME;
         int r = missing ? run_row(runner, clock, row, &outcome) : 0;

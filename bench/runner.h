@@ -14,7 +14,7 @@
 struct runner {
     const struct bench *bench;
     struct results *results;
-    unsigned runs;                                   /* of every row, earlier ones included */
+    unsigned runs;                                   /* of every row that is timed, earlier ones included */
     unsigned limit_s;                                /* begin no row after that; 0: no limit */
     FILE *journal;                                   /* NULL: none */
     void (*row_done)(void *user_data, unsigned row); /* all its runs */

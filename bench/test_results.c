@@ -340,3 +340,21 @@ Test(runner, a_row_that_dies_or_fails_costs_only_itself)
     results_free(&results);
     plan_free(&plan);
 }
+
+Test(runner, a_row_that_counts_is_measured_once_and_one_that_is_timed_in_every_run)
+{
+    struct plan plan = make_plan();
+    struct results results;
+    struct bench bench = {.effort = EFFORT_SMOKE};
+    unsigned rows_done = 0;
+    plan.rows[1].counted = true;
+    cr_assert_eq(results_init(&results, &plan), 0);
+    struct runner runner = {
+        .bench = &bench, .results = &results, .runs = 3, .row_done = count_row, .user_data = &rows_done};
+    cr_assert_eq(runner_go(&runner), 0);
+    cr_assert_eq(rows_done, plan.count);
+    for (unsigned i = 0; i < plan.count; i++)
+        cr_assert_eq(results.rows[i].runs, i == 1 ? 1 : 3);
+    results_free(&results);
+    plan_free(&plan);
+}
