@@ -267,6 +267,8 @@ static int fake_wait(struct backend *backend, const struct backend_wait *wait)
     int rc = fake_submit(backend);
     if (rc < 0)
         return rc;
+    if (fake.wait_result && backend->held_count > 0)
+        end_held(backend, 0, fake.wait_result);
     /* Nothing else can happen: no thread, no device. A wait without a limit would last for ever. */
     cr_assert(backend->completion_tail != backend->completion_head || wait->timeout_ns >= 0);
     return backend->completion_tail != backend->completion_head ? 0 : -ETIME;

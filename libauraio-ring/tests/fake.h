@@ -49,6 +49,7 @@ extern struct fake {
     int submit_error;    /* negative */
     bool timer_set;
     struct backend_wait wait; /* the last that was asked for */
+    int wait_result;          /* not 0: a wait ends the oldest that is held with this result */
     int calls_made;
     struct fake_call calls[FAKE_CALLS];
 } fake;
