@@ -4,6 +4,7 @@
  * asked to. The kernel finds its target by handle, generation included, so a late cancel never hits another
  * operation.
  */
+#include "local.h"
 #include "ring-private.h"
 
 #include <assert.h>

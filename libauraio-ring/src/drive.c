@@ -4,6 +4,7 @@
  * back. What callbacks submit is handed over together when the batch ends.
  */
 #include "annotate.h"
+#include "local.h"
 #include "ring-private.h"
 
 #include <auraio-probe.h>

@@ -6,6 +6,7 @@
 #include "annotate.h"
 #include "fds.h"
 #include "numa.h"
+#include "local.h"
 #include "ring-private.h"
 
 #include <assert.h>

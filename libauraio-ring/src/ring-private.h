@@ -226,17 +226,6 @@ struct ring_group {
     struct ring_group *next_alive; /* list of groups with THREAD_LOCAL rings */
 };
 
-/* A thread left it, others drive it: not to be another thread's own for now. See recycle(). */
-static inline void ring_hold(struct ring *ring)
-{
-    atomic_fetch_add(&ring->holders, 1);
-}
-
-static inline void ring_release(struct ring *ring)
-{
-    atomic_fetch_sub(&ring->holders, 1);
-}
-
 /* ------------------------------------------------------------ local.c: threads */
 
 struct frame {
@@ -298,14 +287,6 @@ static inline bool in_callback_of(const struct ring_group *group, const struct r
             return true;
     return false;
 }
-
-/* Make the calling thread's ring one that any thread may drive. */
-void local_orphan(struct ring *ring);
-void local_group_born(struct ring_group *group);
-void local_group_gone(struct ring_group *group);
-void local_read_mail(struct ring *ring);
-int local_post_cancel(struct ring *ring, ring_handle_t handle);
-void local_ring_bell(struct ring *ring);
 
 /* ------------------------------------------------------------------- ring.c */
 

@@ -11,6 +11,7 @@
  * the ring `taken` with the ring's lock, has every running thread pass a barrier, and looks; an owner that
  * finds the mark waits for the lock, and then sees whether the ring is still its own.
  */
+#include "local.h"
 #include "ring-private.h"
 
 #include <assert.h>

@@ -11,6 +11,7 @@
  * those counters. All of these are sequentially consistent, so one of the two sees the other.
  */
 #include "fds.h"
+#include "local.h"
 #include "ring-private.h"
 
 #include <auraio-probe.h>
