@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Descriptors of which the kernel does not say what they are: fstat() fails for good, as under a filter, and in
- * some of the tests lseek() with it. A read of a pipe must still be one that may never end: it has its
+ * Descriptors of which the kernel does not say what they are: fstat() fails for good, as under a filter, and
+ * in some of the tests lseek() with it. A read of a pipe must still be one that may never end: it has its
  * deadline, is cancelled, keeps no thread and no file read. A transfer of a file must still be whole.
  */
 #include "ring-private.h"
