@@ -17,6 +17,7 @@ vm_timeout=600
 vm_test_seconds=300 # for one command
 vm_disk_mb=6144     # a file with holes
 vm_log=build-vm/log.txt
+# shellcheck disable=SC2034 # dev's
 vm_options='--nodes --cpus --memory --timeout'
 
 # What the disk takes, each after those it needs.

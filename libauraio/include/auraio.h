@@ -547,9 +547,9 @@ AURAIO_API int auraio_request_rw_flags(const auraio_request_t *req);
 
 /**
  * A descriptor for poll(2), select(2) or epoll: level triggered, readable while completions wait. It may be
- * readable for a step of an operation that does not complete it: auraio_poll(), which clears it, returns 0 then.
- * From the first call on, submissions enter the kernel at once. It belongs to the engine; do not read or close
- * it. With AURAIO_SELECT_THREAD_LOCAL it is the calling thread's own.
+ * readable for a step of an operation that does not complete it: auraio_poll(), which clears it, returns 0
+ * then. From the first call on, submissions enter the kernel at once. It belongs to the engine; do not read
+ * or close it. With AURAIO_SELECT_THREAD_LOCAL it is the calling thread's own.
  *
  * @return the descriptor, or -1: EINVAL, EMFILE, ENOMEM, EPERM, EAGAIN (as auraio_submit(), for want of a
  * ring).
