@@ -599,7 +599,8 @@ AURAIO_API bool auraio_stop_asked(const auraio_engine_t *engine);
 
 /**
  * Complete operations until nothing is pending and every callback has returned. With
- * AURAIO_SELECT_THREAD_LOCAL: nothing that the calling thread may complete.
+ * AURAIO_SELECT_THREAD_LOCAL: nothing that the calling thread may complete. In a callback of an engine whose
+ * shutdown or destroy waits for that callback it returns early: they see to the rest.
  *
  * @param timeout_ms  negative: for ever; 0: one pass that does not block, and no error when something is
  * left.

@@ -25,7 +25,7 @@ static void drain(struct life *life, int timeout_ms)
     int completed = auraio_drain(life->engine, timeout_ms);
     if (completed < 0 && (errno != ETIMEDOUT || timeout_ms <= 0))
         check_completed("auraio_drain()", completed);
-    if (completed >= 0 && timeout_ms != 0 && !life->doomed && !life->silent &&
+    if (completed >= 0 && timeout_ms != 0 && !life->doomed && !life->ending && !life->silent &&
         life->pending > life->callbacks)
         broken("%d operations are pending after a drain", life->pending - life->callbacks);
 }
