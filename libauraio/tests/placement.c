@@ -422,6 +422,11 @@ Test(placement, rings_refused_for_lack_of_descriptors_are_replaced_by_those_ther
     auraio_options_t options = options_small(AURAIO_SELECT_CPU_LOCAL);
     options.ring_count = 16;
     auraio_engine_t *engine = engine_of(16, 4, &options);
+    auraio_backend_info_t info = {.struct_size = sizeof(info)};
+    check_is(auraio_get_backend_info(engine, &info), 0);
+    /* Where io_uring is refused, not where threads were asked for, that stays the reason. */
+    const char *asked = getenv("AURAIO_BACKEND");
+    const bool replaced = info.backend == AURAIO_BACKEND_THREADS && !(asked && strcmp(asked, "threads") == 0);
     /* One descriptor for the file that ring_of() opens, one for the wake-up, the rest for rings: on node 0
      * and on node 1 one each, then none is left. */
     int count = take_descriptors(4, taken);
@@ -432,10 +437,9 @@ Test(placement, rings_refused_for_lack_of_descriptors_are_replaced_by_those_ther
     check_is(ring_of(engine, 1), 0);
     check_is(ring_of(engine, 7), 5); /* of its node */
     check_that(ring_of(engine, 12) == 0 || ring_of(engine, 12) == 5);
-    auraio_backend_info_t info = {.struct_size = sizeof(info)};
     check_is(auraio_get_backend_info(engine, &info), 0);
     check_is(info.rings_created, 2);
-    check_that(strstr(info.reason, strerrordesc_np(EMFILE)) != NULL);
+    check_is(strstr(info.reason, strerrordesc_np(EMFILE)) != NULL, !replaced);
     while (rest_count > 0)
         close(rest[--rest_count]);
     while (count > 0)

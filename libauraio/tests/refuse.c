@@ -115,13 +115,20 @@ Test(refuse, the_environment_may_choose_a_backend_that_there_is)
     setenv("AURAIO_BACKEND", "nonsense", 1);
     check_refused(auraio_create(), EINVAL);
     check_says("AURAIO_BACKEND");
-    setenv("AURAIO_BACKEND", "uring", 1);
+    setenv("AURAIO_BACKEND", "", 1);
     auraio_engine_t *engine = auraio_create();
     check_that(engine != NULL);
+    const bool there = backend_of(engine) == AURAIO_BACKEND_URING;
     auraio_destroy(engine);
-    setenv("AURAIO_BACKEND", "", 1);
+    setenv("AURAIO_BACKEND", "threads", 1);
     engine = auraio_create();
-    check_that(engine != NULL);
+    check_is(backend_of(engine), AURAIO_BACKEND_THREADS);
+    auraio_destroy(engine);
+    setenv("AURAIO_BACKEND", "uring", 1);
+    engine = auraio_create();
+    check_is(engine != NULL, there);
+    if (!there)
+        check_says("io_uring");
     auraio_destroy(engine);
 }
 
