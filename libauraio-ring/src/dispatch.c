@@ -22,12 +22,12 @@ void ring_stamp(struct ring *ring)
     unsigned first = queue->stamped, behind = queue->tail;
     if (first == behind)
         return;
+    queue->stamped = behind;
     PROBE4(dispatch, ring->group, ring->index, first, behind);
     int64_t now_ns = ring_now_ns(ring);
     for (int i = 0; i < ring->unstamped_count; i++)
         ring->unstamped[i]->dispatch_ns = now_ns;
     ring->unstamped_count = 0;
-    queue->stamped = behind;
 }
 
 bool ring_make_room(struct ring *ring, unsigned count)

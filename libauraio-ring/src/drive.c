@@ -259,8 +259,7 @@ static inline void add_to_run(struct ring *ring, struct run *run, const struct r
         sample->target = target;
         sample->count = 1;
     }
-    PROBE6(complete, ring->group, slot->handle, sample->kind, sample->target, slot->result,
-           sample->latency_ns);
+    PROBE6(complete, ring->group, slot->handle, kind, target, slot->result, sample->latency_ns);
 }
 
 /*
