@@ -296,7 +296,8 @@ static void ask_for_descriptor(struct life *life)
 static void set_fault(void)
 {
     unsigned fault = below(AURAIO_SIM_REGISTER_FAILS + 1), tenths = below(11);
-    bool made_up_for = fault == AURAIO_SIM_INTERRUPTED || fault == AURAIO_SIM_REFUSED;
+    bool made_up_for = fault == AURAIO_SIM_INTERRUPTED || fault == AURAIO_SIM_AGAIN || /* of a stream */
+                       fault == AURAIO_SIM_REFUSED;
     if (made_up_for && tenths > 5)
         tenths = 5;
     if (tenths > 0)
