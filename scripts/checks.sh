@@ -68,13 +68,14 @@ step_shown() {
 step_tests() {
     local started=$SECONDS name=$1 log=$2/meson-logs/testlog.json said=$2/meson-logs/said.txt status=0
     local counts more_passed more_failed
-    rm -f "$log"
+    rm -f "${log%.json}"*.json
     if on_terminal; then
         meson test -C "$2" --num-processes "$jobs" "${@:3}" || status=$?
     else
         meson test -C "$2" --num-processes "$jobs" "${@:3}" >"$said" 2>&1 || status=$?
-        [[ -s $log ]] || tail -n 60 "$said"
     fi
+    [[ -s $log ]] || log=$(compgen -G "${log%.json}-*.json" || echo "$log") # a wrapper's name is part of it
+    [[ -s $log ]] || on_terminal || tail -n 60 "$said"
     counts=$(python3 scripts/testlog.py "$name" "$log")
     read -r more_passed more_failed <<<"${counts##*$'\n'}"
     sed '$d' <<<"$counts"
