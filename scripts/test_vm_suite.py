@@ -92,6 +92,8 @@ class Suite(unittest.TestCase):
         self.say("Synthesis: Tested: 7 | Passing: 7 | Failing: 0 | Crashing: 0", f"passed   {one} (3 s)",
                  f"said without a newline: passed   {two} (1 s)")
         self.assertIn("; 8 tests passed", self.ask("report")[1])
+        self.say("Tested: 0 | Passing: 0 | Failing: 0 | Crashing: 0", f"passed   {two} (1 s)")
+        self.assertIn("1 passed, 0 failed, 1 skipped, 0 not run; 7 tests passed", self.ask("report")[1])
 
 
 if __name__ == "__main__":

@@ -90,6 +90,10 @@ def report(titles, found):
         verdict, details, said = found.get(title, NOT_RUN)
         if verdict == "running":
             verdict, details = "not run", "not to its end"
+        passed = testlog.count({"result": "OK"}, said)[0] if verdict == "passed" else 0
+        if verdict == "passed" and passed == 0:
+            verdict = "skipped"  # each test in it was
+        tests += passed
         name = title.rsplit(" ", 1)[0]
         programs[verdict] += 1
         reasons = dict.fromkeys(testlog.SKIP_LINE.findall(said))
@@ -97,9 +101,7 @@ def report(titles, found):
             print(f"skipped  {name}: {reason}")
         if verdict == "skipped" and not reasons:
             print(f"skipped  {name}: no reason given")
-        if verdict == "passed":
-            tests += testlog.count({"result": "OK"}, said)[0]
-        elif verdict != "skipped":
+        if verdict in ("FAILED", "not run"):
             print(f"{verdict:<8} {name}" + (f" ({details})" if details else ""))
     print(", ".join(f"{count} {verdict.lower()}" for verdict, count in programs.items()) + f"; {tests} tests passed")
     return programs["passed"] > 0 and programs["FAILED"] + programs["not run"] == 0
