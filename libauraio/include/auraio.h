@@ -302,8 +302,8 @@ AURAIO_API void auraio_buffer_trim(auraio_engine_t *engine);
  *
  * @param count  1..16384.
  * @return 0, or -1: EINVAL (NULL, count, an empty buffer), EBUSY (some are registered, or an unregister is
- * under way), ENOMEM, or the kernel's (EFAULT: not mapped or not writable memory; EOPNOTSUPP: mapped from a
- * file, which older kernels refuse).
+ * under way), ENOMEM, EAGAIN (as auraio_submit(), for want of a ring), or the kernel's (EFAULT: not mapped or
+ * not writable memory; EOPNOTSUPP: mapped from a file, which older kernels refuse).
  */
 AURAIO_API AURAIO_MUST_USE int auraio_register_buffers(auraio_engine_t *engine, const struct iovec *iovs,
                                                        int count);
@@ -324,7 +324,7 @@ AURAIO_API int auraio_unregister_buffers(auraio_engine_t *engine);
  *
  * @param count  1..32768.
  * @return 0, or -1: EINVAL (NULL, count, an entry below -1), EBADF (an entry that is not open), EBUSY (some
- * are registered), ENOMEM, or the kernel's.
+ * are registered), ENOMEM, EAGAIN (as auraio_submit(), for want of a ring), or the kernel's.
  */
 AURAIO_API AURAIO_MUST_USE int auraio_register_files(auraio_engine_t *engine, const int *fds, int count);
 

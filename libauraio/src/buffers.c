@@ -33,6 +33,14 @@ void auraio_buffer_trim(auraio_engine_t *engine)
         pool_trim(engine->pool);
 }
 
+/* A registration is tried on the ring of the calling thread, which may find none. */
+static int refused(const auraio_engine_t *engine, int error, const char *reason)
+{
+    if (error == EUSERS)
+        return error_int(EAGAIN, error_no_ring, auraio_get_ring_count(engine), 0);
+    return error_int(error, reason, 0, 0);
+}
+
 int auraio_register_buffers(auraio_engine_t *engine, const struct iovec *iovs, int count)
 {
     if (engine_check(engine) < 0)
@@ -48,8 +56,8 @@ int auraio_register_buffers(auraio_engine_t *engine, const struct iovec *iovs, i
     if (rc == -EBUSY)
         return error_int(EBUSY, "buffers are registered already: unregister them first", 0, 0);
     if (rc < 0)
-        return error_int(
-            -rc, "the kernel refused to register the buffers (memory, RLIMIT_MEMLOCK, 1 GiB each)", 0, 0);
+        return refused(engine, -rc,
+                       "the kernel refused to register the buffers (memory, RLIMIT_MEMLOCK, 1 GiB each)");
     return 0;
 }
 
@@ -78,7 +86,7 @@ int auraio_register_files(auraio_engine_t *engine, const int *fds, int count)
     if (rc == -EBUSY)
         return error_int(EBUSY, "files are registered already: unregister them first", 0, 0);
     if (rc < 0)
-        return error_int(-rc, "the files could not be registered: is every descriptor open?", 0, 0);
+        return refused(engine, -rc, "the files could not be registered: is every descriptor open?");
     return 0;
 }
 

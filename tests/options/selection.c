@@ -230,6 +230,10 @@ static void *find_no_ring(void *context)
     check_that(strstr(auraio_last_error(), "ring_count") != NULL);
     check_fails(auraio_get_poll_fd(local->engine), EAGAIN);
     check_that(strstr(auraio_last_error(), "1 rings") != NULL);
+    const struct iovec iov = {buf, BYTES};
+    check_fails(auraio_register_buffers(local->engine, &iov, 1), EAGAIN);
+    check_fails(auraio_register_files(local->engine, &local->fd, 1), EAGAIN);
+    check_that(strstr(auraio_last_error(), "1 rings") != NULL);
     return NULL;
 }
 

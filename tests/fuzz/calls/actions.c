@@ -112,7 +112,7 @@ void act_buffer(struct life *life)
 
 static void register_files(struct life *life)
 {
-    static const int refusals[] = {EINVAL, EBADF, EBUSY, ENOMEM, 0};
+    static const int refusals[] = {EINVAL, EBADF, EBUSY, ENOMEM, EAGAIN, 0};
     int fds[4] = {model_files[0].fd, -1, run.pipe_fds[0], model_files[1].fd};
     if (below(8) == 7)
         fds[1] = (int)take(4) | 1 << 20;
@@ -133,7 +133,7 @@ static void update_file(struct life *life)
 
 static void register_buffers(struct life *life)
 {
-    static const int refusals[] = {EINVAL, EBUSY, ENOMEM, EFAULT, 0};
+    static const int refusals[] = {EINVAL, EBUSY, ENOMEM, EFAULT, EAGAIN, 0};
     struct iovec iovs[2] = {{record_memory(), (size_t)RECORDS_MAX * RECORD_BYTES}, {record_memory(), 1}};
     int count = below(8) ? 1 + (int)below(2) : (int)take(4) % 3;
     if (below(16) == 15)
