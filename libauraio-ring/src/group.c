@@ -212,6 +212,15 @@ void ring_group_shut_down(struct ring_group *group)
     ring_group_wake(group); /* who sleeps for work has none to come */
 }
 
+/* Whether it may wait for ever; *ret_known: certainly. A close or a look at a file has an end. */
+static bool may_be_endless(const struct ring *ring, const struct ring_slot *slot, bool *ret_known)
+{
+    *ret_known = false;
+    if (slot->slot_class == SLOT_META)
+        return slot->op.opcode == RING_OP_OPENAT;
+    return class_of_fd(ring->group, slot->op.fd, ret_known) == SLOT_STREAM;
+}
+
 /* Stop what may wait for ever; with @all also what most likely does not: opens, which may wait for the other
  * end of a FIFO, and what nobody knows. */
 static void stop_endless(struct ring *ring, bool all)
@@ -226,9 +235,8 @@ static void stop_endless(struct ring *ring, bool all)
             enum slot_state state = slot_state(slot);
             if ((state != SLOT_QUEUED && state != SLOT_KERNEL) || slot->flags & SLOT_STOPPED)
                 continue;
-            bool known = false, endless = slot->slot_class == SLOT_META ||
-                                          class_of_fd(ring->group, slot->op.fd, &known) == SLOT_STREAM;
-            if (endless && (known || all))
+            bool known;
+            if (may_be_endless(ring, slot, &known) && (known || all))
                 ring_stop_slot(ring, slot, SLOT_SHUT_DOWN);
         }
     }

@@ -537,3 +537,29 @@ Test(retry, what_the_kernel_does_not_take_at_once_goes_with_the_next_drive)
     check_is(seen.result, BYTES);
     check_is(fake.submit_failures, 0);
 }
+
+/* As if the file system got to the close only now. */
+static void open_ended(struct auraio_request *request, ssize_t result, void *user_data)
+{
+    outcome_record(request, result, user_data);
+    fake_release(group, 0);
+}
+
+/* An open may wait for the other end of a FIFO; a close that is cancelled is a descriptor that leaks. */
+Test(retry, a_group_that_settles_cancels_opens_that_last_and_no_close)
+{
+    SCRIPT({FAKE_HOLD, 0}, {FAKE_HOLD, 0});
+    struct outcome closed = {0}, opened = {0};
+    struct ring_op close_op = {.callback = outcome_record, .user_data = &closed};
+    struct ring_op open_op = {.u.path = "/", .callback = open_ended, .user_data = &opened};
+    close_op.opcode = RING_OP_CLOSE;
+    close_op.fd = fd;
+    open_op.opcode = RING_OP_OPENAT;
+    open_op.fd = AT_FDCWD;
+    (void)submit(group, &close_op);
+    (void)submit(group, &open_op);
+    (void)ring_group_flush(group);
+    ring_group_settle(group);
+    check_is(opened.result, -ECANCELED);
+    check_is(closed.result, 0);
+}

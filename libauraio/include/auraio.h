@@ -198,9 +198,10 @@ AURAIO_API AURAIO_MUST_USE auraio_engine_t *auraio_create_with_options(const aur
 
 /**
  * Destroy an engine: refuse new submissions (ESHUTDOWN), cancel what may wait for ever (pipes, sockets,
- * terminals), let the rest finish, run every callback exactly once, free everything, buffers of the pool
- * included. From a callback it takes effect when the outermost poll, wait, run or drain returns. In a forked
- * child it frees the child's copy without touching the parent's.
+ * terminals; after half a second opens, which may wait for the other end of a FIFO), let the rest finish, run
+ * every callback exactly once, free everything, buffers of the pool included. From a callback it takes effect
+ * when the outermost poll, wait, run or drain returns. In a forked child it frees the child's copy without
+ * touching the parent's.
  *
  * With AURAIO_SELECT_THREAD_LOCAL, a thread that is alive but has stopped calling the library must not leave
  * operations pending: nobody else can complete them. What is found so is torn down and reported with

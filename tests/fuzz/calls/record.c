@@ -219,7 +219,8 @@ static bool may_fail(const struct record *record, int error, bool ending)
 {
     switch (error) {
     case ECANCELED:
-        return record->cancelled || record->behind || (ending && record->kind == FD_PIPE);
+        return record->cancelled || record->behind ||
+               (ending && (record->kind == FD_PIPE || record->opcode == AURAIO_OP_OPENAT));
     case ETIMEDOUT:
         return record->deadline;
     case EIO:
