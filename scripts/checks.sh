@@ -118,13 +118,17 @@ test_threads() {
     step_refused EPERM build-asan --suite api --suite contract
 }
 
+# Everything but what measures or shows io_uring itself.
+without_uring=(--no-suite bench --no-suite docs)
+
 test_refused() {
     local error
     step "build with asserts" compile build-debug gcc "${with_asserts[@]}" -Dwerror=true || return
     for error in EPERM ENOSYS ENOMEM; do
-        step_refused "$error" build-debug "${ring_suites[@]}" --suite race || true
+        step_refused "$error" build-debug "${without_uring[@]}" || true
     done
-    test_sysctl
+    test_sysctl || true
+    AURAIO_BACKEND=threads step_tests "on threads" build-debug "${without_uring[@]}"
 }
 
 # Every point of every loop, of some of which the tests try a sample; prints how many there were.
@@ -150,7 +154,7 @@ test_sysctl() {
     # shellcheck disable=SC2064 # the value of now
     trap "echo $before >$file; finish \$?" EXIT
     echo 2 >"$file"
-    step_tests "kernel.io_uring_disabled=2" build-debug "${ring_suites[@]}" || status=1
+    step_tests "kernel.io_uring_disabled=2" build-debug "${without_uring[@]}" || status=1
     echo "$before" >"$file"
     trap 'finish $?' EXIT
     return "$status"
