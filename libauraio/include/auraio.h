@@ -205,7 +205,8 @@ AURAIO_API AURAIO_MUST_USE auraio_engine_t *auraio_create_with_options(const aur
  *
  * With AURAIO_SELECT_THREAD_LOCAL, a thread that is alive but has stopped calling the library must not leave
  * operations pending: nobody else can complete them. What is found so is torn down and reported with
- * -ECANCELED, by auraio_shutdown() too. To that, a thread in a call that drives hands its operations over.
+ * -ECANCELED, whether it happened or not, by auraio_shutdown() too. To that, a thread in a call that drives
+ * hands its operations over.
  *
  * @param engine  NULL is a no-op.
  */

@@ -277,12 +277,13 @@ static void check_read(const struct token *token, uint64_t got)
     }
 }
 
-/* The first @put bytes are in the file; with a sync that failed, all of them may be. */
+/* The first @put bytes are in the file; with a sync that failed, or on a ring that was torn down, all of them
+ * may be. */
 static void note_written(struct token *token, uint64_t put)
 {
     struct file_model *file = &files[token->file];
     int number = token_number(token);
-    bool unsure = token->rw_flags && token->result < 0;
+    bool unsure = token->result < 0 && (token->rw_flags || schedule_may_be_torn_down(token));
     for (uint64_t i = 0; i < put; i++) {
         file->bytes[token->offset + i] = pattern(number, token->offset + i);
         file->unsure[token->offset + i] = false;
@@ -312,6 +313,14 @@ static void note_resized(const struct token *token)
         memset(file->unsure + size, 0, file->size - size);
     }
     file->size = size;
+}
+
+/* Of one that was torn down nobody says whether it did. */
+static bool has_resized(const struct token *token)
+{
+    struct stat st;
+    uint64_t size = token->opcode == AURAIO_OP_FTRUNCATE ? token->offset : token->offset + token->len;
+    return fstat(files[token->file].fd, &st) == 0 && (uint64_t)st.st_size == size;
 }
 
 static void check_transfer(struct token *token, int64_t result)
@@ -353,7 +362,7 @@ void token_complete(auraio_request_t *request, ssize_t result, void *user_data)
     leave_file(token);
     if (is_write(token) && token->file >= 0)
         note_written(token, result > 0 ? (uint64_t)result : 0);
-    if (resizes(token) && result == 0)
+    if (resizes(token) && (result == 0 || (schedule_may_be_torn_down(token) && has_resized(token))))
         note_resized(token);
     schedule_completed(token);
     fibre_set_inside(inside);
