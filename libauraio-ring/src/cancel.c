@@ -43,9 +43,6 @@ void ring_stop_slot(struct ring *ring, struct ring_slot *slot, uint16_t flag)
         ring_finish(ring, slot, slot_stopped_result(slot));
         break;
     case SLOT_HELD:
-        if (slot->chain_before)
-            slot->chain_before->chain = NULL;
-        slot->chain_before = NULL;
         ring_finish(ring, slot, slot_stopped_result(slot));
         break;
     default: /* nothing else can be stopped */

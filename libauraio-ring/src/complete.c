@@ -133,6 +133,9 @@ static bool succeeded_in_full(const struct ring_slot *slot)
 static struct ring_slot *finish_one(struct ring *ring, struct ring_slot *slot, int64_t result)
 {
     struct ring_slot *next = slot->chain;
+    if (slot->chain_before) /* cancelled, while that one is tried again */
+        slot->chain_before->chain = NULL;
+    slot->chain_before = NULL;
     slot->result = result;
     ring_add_sample(ring, slot);
     if (slot->heap_place)

@@ -154,6 +154,40 @@ Test(chain, the_step_that_is_cancelled_takes_the_rest_along)
     check_is(fake.calls_made, 1);
 }
 
+/* The kernel ends what is behind a step that is to be tried again; a cancel lets go of it for good. Its slot
+ * is given to another operation before the step completes. */
+Test(chain, a_step_cancelled_while_the_one_before_is_tried_again_is_forgotten_by_it)
+{
+    struct outcome other = {0}, later[2] = {{0}, {0}};
+    int error;
+    SCRIPT({FAKE_HOLD, 0}, {FAKE_ANSWER, -EAGAIN}, {FAKE_HOLD, 0}, {FAKE_HOLD, 0});
+    struct ring_op op = op_transfer(RING_OP_WRITE, fd, bytes, BYTES, 0, &other);
+    (void)submit(group, &op);
+    check_is(submit_chain(&error), STEPS);
+    (void)ring_group_flush(group);
+    check_is(ring_group_cancel(group, handles[1]), 0);
+    check_is(ring_group_poll(group), STEPS - 1);
+    fake_release(group, BYTES);
+    check_is(ring_group_poll(group), 1);
+    group->config.sqpoll = true; /* the second waits in its slot */
+    struct ring_op pair[2] = {op_transfer(RING_OP_WRITE, fd, bytes, BYTES, 0, &later[0]),
+                              op_sync(fd, &later[1])};
+    pair[0].flags = RING_OP_LINKED;
+    ring_handle_t pair_handles[2];
+    check_is(ring_group_submit(group, pair, 2, pair_handles, &error), 2);
+    (void)ring_group_flush(group);
+    check_is(fake.calls_made, 4);
+    fake_release(group, BYTES); /* the step that was tried again */
+    check_is(ring_group_poll(group), 1);
+    check_is(fake.calls_made, 4);
+    check_results(BYTES, -ECANCELED, -ECANCELED, -ECANCELED);
+    fake_release(group, BYTES);
+    check_is(drain(group), 2);
+    check_is(later[0].result, BYTES);
+    check_is(later[1].result, 0);
+    check_is(fake.calls_made, 5);
+}
+
 Test(chain, step_by_step_each_follows_the_success_of_the_one_before)
 {
     group->config.sqpoll = true;
