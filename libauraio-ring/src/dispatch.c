@@ -139,10 +139,13 @@ void ring_admit(struct ring *ring, struct ring_slot *first, int count)
         if (slot->lane != LANE_STREAM && first->lane != LANE_STREAM)
             slot->lane = first->lane; /* a chain is admitted as a whole */
     }
-    if (!ring->closing && !lane->queued.head && fits(ring, lane, count) && ring_make_room(ring, 1)) {
+    bool may_go = !ring->closing && !lane->queued.head && fits(ring, lane, count);
+    if (may_go && ring_make_room(ring, 1)) {
         push_admitted(ring, first, count);
         return;
     }
+    if (may_go)
+        ring->owed = true;
     first->room = (uint16_t)count;
     ring_enqueue(ring, first, false);
     /* The limit may be taken by operations that only look like storage because their descriptor number was
@@ -195,7 +198,11 @@ void ring_dispatch_queued(struct ring *ring)
         struct ring_lane *lane = &ring->lanes[i];
         struct ring_slot *first;
         lane->bound = lane->bound || lane->queued_count > 0;
-        while ((first = lane->queued.head) && fits(ring, lane, (int)first->room) && ring_make_room(ring, 1)) {
+        while ((first = lane->queued.head) && fits(ring, lane, (int)first->room)) {
+            if (!ring_make_room(ring, 1)) {
+                ring->owed = true; /* no completion has to come that would go on with it */
+                return;
+            }
             ring_dequeue(ring, first);
             push_admitted(ring, first, (int)first->room);
         }

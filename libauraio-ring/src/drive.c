@@ -140,7 +140,7 @@ static bool is_relied_on(const struct ring *ring)
 static int hand_over_insisting(struct ring *ring)
 {
     int rc = hand_over(ring);
-    while (backend_is_short(rc) && is_relied_on(ring)) {
+    while ((backend_is_short(rc) || (rc >= 0 && ring->owed)) && is_relied_on(ring)) {
         group_pause(ring->group);
         rc = hand_over(ring);
     }
@@ -151,7 +151,7 @@ void ring_hand_over(struct ring *ring)
 {
     int rc = ring->ops->submit(ring->backend);
     ring_present(ring);
-    if (rc < 0)
+    if (rc < 0 || ring->owed)
         (void)hand_over_insisting(ring);
 }
 

@@ -268,6 +268,7 @@ static struct backend_wait coalesced(struct ring *ring, int64_t timeout_ns)
 /* With the lock: everything that could be in the kernel goes there before we sleep. */
 static void prepare_ring(struct ring *ring)
 {
+    ring->owed = false;
     if (ring->queued_count > ring->lanes[LANE_STREAM].queued_count && ring_unsure(ring) > 0)
         ring_verify_classes(ring);
     ring_dispatch_queued(ring);
@@ -275,7 +276,6 @@ static void prepare_ring(struct ring *ring)
         ring_stop_again(ring);
     if (ring->local)
         arm_bell(ring);
-    ring->owed = false;
     deadline_arm(ring);
     ring_stamp(ring);
 }
@@ -290,7 +290,8 @@ static void sleep_on_ring(struct ring *ring, int64_t timeout_ns, uint64_t wakes)
     struct ring_group *group = ring->group;
     ring_lock(ring);
     prepare_ring(ring);
-    struct backend_wait wait = coalesced(ring, ring->stop_owed ? shorter(timeout_ns, RETRY_NS) : timeout_ns);
+    bool again = ring->stop_owed || ring->owed;
+    struct backend_wait wait = coalesced(ring, again ? shorter(timeout_ns, RETRY_NS) : timeout_ns);
     bool local = ring->local;
     uint64_t before = 0;
     if (local) {
@@ -353,7 +354,7 @@ static int prepare_for_fds(struct ring *ring, void *unused)
     prepare_ring(ring);
     bool again = ring->stop_owed;
     ring_unlock(ring);
-    return !ring_try_hand_over(ring) || again;
+    return !ring_try_hand_over(ring) || again || ring->owed;
 }
 
 static void sleep_on_fds(struct sleep_plan *plan, int64_t timeout_ns, uint64_t wakes)
