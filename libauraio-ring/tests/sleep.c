@@ -123,3 +123,27 @@ Test(sleep, on_a_ring_of_its_own_without_an_eventfd_a_thread_looks_again)
         ring_group_destroy(group);
     }
 }
+
+/* A queue of one: the bell may take the room that the read was to have. */
+Test(sleep, what_found_no_room_in_the_queue_is_handed_over_when_there_is)
+{
+    int file = file_of_pattern(1);
+    char unread;
+    only_uring();
+    struct ring_config config = config_small(RING_SELECT_THREAD_LOCAL);
+    config.queue_depth = config.limit = 1;
+    for (int refusals = 1; refusals < ENTERS; refusals++) {
+        struct outcome waiting = {0}, outcome = {0};
+        struct ring_group *group = group_new(&config);
+        struct ring_op endless = op_transfer(RING_OP_READ, silent.read_fd, &unread, 1, -1, &waiting);
+        struct ring_op op = op_transfer(RING_OP_READ, file, &byte, 1, 0, &outcome);
+        fault_arm(FAULT_ENTER, 0, refusals, EAGAIN);
+        (void)submit(group, &endless);
+        (void)submit(group, &op);
+        check_is(ring_group_wait(group, (int64_t)PATIENCE_MS * 1000000, NULL), 1);
+        check_is(outcome.result, 1);
+        fault_clear();
+        ring_group_destroy(group);
+    }
+    close(file);
+}
