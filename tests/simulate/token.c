@@ -169,14 +169,30 @@ void token_injected(int number, int error)
 
 /* --------------------------------------------------------------- completion */
 
+static bool breaks_chain(const struct token *token)
+{
+    return token->result < 0 || (token->opcode <= AURAIO_OP_WRITEV && (uint64_t)token->result < token->len);
+}
+
+/* Whether what comes behind it in a chain was cancelled for no reason. */
+static void check_successor(const struct token *token)
+{
+    int number = token_number(token);
+    for (int i = 0; i < token_count; i++) {
+        const struct token *next = &tokens[i];
+        if (next->before == number && next->completed && next->result == -ECANCELED && !breaks_chain(token) &&
+            !next->may_be_cancelled && !(tokens_end && next->stream) && !schedule_may_be_torn_down(next))
+            report_failure("operation %d was cancelled though the one before it succeeded", i);
+    }
+}
+
 /* Why it may have failed, or moved less than it was asked to. */
 static void check_error(const struct token *token, int64_t result)
 {
     int number = token_number(token);
-    bool chained = token->before >= 0 && tokens[token->before].completed &&
-                   (tokens[token->before].result < 0 ||
-                    (tokens[token->before].opcode <= AURAIO_OP_WRITEV &&
-                     (uint64_t)tokens[token->before].result < tokens[token->before].len));
+    /* Another thread may be about to call back the one before: then that is asked, see check_successor(). */
+    const struct token *before = token->before >= 0 ? &tokens[token->before] : NULL;
+    bool chained = before && (!before->completed || breaks_chain(before));
     switch (result) {
     case -ECANCELED:
         if (token->may_be_cancelled || chained || (tokens_end && token->stream) ||
@@ -359,6 +375,7 @@ void token_complete(auraio_request_t *request, ssize_t result, void *user_data)
         check_transfer(token, result);
     token->completed = true;
     token->completed_at = ++steps;
+    check_successor(token);
     leave_file(token);
     if (is_write(token) && token->file >= 0)
         note_written(token, result > 0 ? (uint64_t)result : 0);
