@@ -292,16 +292,18 @@ static void sleep_on_ring(struct ring *ring, int64_t timeout_ns, uint64_t wakes)
     prepare_ring(ring);
     bool again = ring->stop_owed || ring->owed;
     struct backend_wait wait = coalesced(ring, again ? shorter(timeout_ns, RETRY_NS) : timeout_ns);
-    bool local = ring->local;
+    bool local = ring->local, activated = false;
     uint64_t before = 0;
     if (local) {
         atomic_store(&ring->asleep, true);
     } else { /* who wakes sleepers finds them through the bitmap */
         before = sleepers_join(&ring->sleepers);
-        if (!ring->active)
-            (void)ring_mark_active(ring);
+        activated = !ring->active && ring_mark_active(ring);
     }
     ring_unlock(ring);
+    if (activated) /* who took it out of the bitmap meanwhile sleeps without it, and would miss what it gets
+                    */
+        group_wake_sleepers(group);
     int rc = 0;
     if (atomic_load(&group->wake_count) == wakes && !atomic_load(&ring->has_done) &&
         !atomic_load(&ring->has_mail))
