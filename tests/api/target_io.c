@@ -4,7 +4,6 @@
 #include <math.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -15,20 +14,6 @@
 enum { BYTES = 4096, READS = 40, WRITES = 7 };
 
 static char buf[BYTES];
-
-/* The target of a descriptor's device, -1: there is none. */
-static int target_of(int fd)
-{
-    struct stat st;
-    check_is(fstat(fd, &st), 0);
-    for (int i = 1; i < auraio_get_target_count(engine); i++) {
-        auraio_target_stats_t stats;
-        check_is(auraio_get_target_stats(engine, i, &stats), 0);
-        if (stats.device == st.st_dev)
-            return i;
-    }
-    return -1;
-}
 
 static auraio_target_io_t io_of(int target, int kind)
 {
@@ -64,7 +49,7 @@ TestSuite(target_io, .init = with_rings_in_turn, .fini = tear_down, .timeout = 6
 Test(target_io, reads_and_writes_are_told_apart_over_all_rings)
 {
     do_both(file_fd);
-    const int target = target_of(file_fd);
+    const int target = find_target(engine, file_fd);
     check_is(io_of(target, AURAIO_KIND_READ).ops_completed, READS);
     check_is(io_of(target, AURAIO_KIND_READ).bytes_transferred, READS * BYTES);
     check_is(io_of(target, AURAIO_KIND_WRITE).ops_completed, WRITES);
@@ -86,9 +71,9 @@ Test(target_io, devices_are_told_apart)
     do_both(file_fd);
     do_both(memory);
     do_both(memory);
-    check_is(io_of(target_of(file_fd), AURAIO_KIND_READ).ops_completed, READS);
-    check_is(io_of(target_of(memory), AURAIO_KIND_READ).ops_completed, 2 * READS);
-    check_is(io_of(target_of(memory), AURAIO_KIND_OTHER).ops_completed, 2);
+    check_is(io_of(find_target(engine, file_fd), AURAIO_KIND_READ).ops_completed, READS);
+    check_is(io_of(find_target(engine, memory), AURAIO_KIND_READ).ops_completed, 2 * READS);
+    check_is(io_of(find_target(engine, memory), AURAIO_KIND_OTHER).ops_completed, 2);
     check_is(io_of(0, AURAIO_KIND_ALL).ops_completed, 0);
     close(memory);
 }
@@ -97,7 +82,7 @@ Test(target_io, histograms_and_percentiles_are_of_the_kind_asked_for)
 {
     auraio_histogram_t reads, writes;
     do_both(file_fd);
-    const int target = target_of(file_fd);
+    const int target = find_target(engine, file_fd);
     check_is(auraio_get_target_histogram(engine, target, AURAIO_KIND_READ, &reads), 0);
     check_is(auraio_get_target_histogram(engine, target, AURAIO_KIND_WRITE, &writes), 0);
     check_is(reads.total_count, READS);
@@ -122,7 +107,7 @@ Test(target_io, failures_count_and_streams_do_not)
     check_that(drive_until(engine, &failed.calls, 1) && drive_until(engine, &piped.calls, 1));
     check_is(failed.result, -EFAULT);
     check_is(piped.result, 1);
-    const int target = target_of(file_fd);
+    const int target = find_target(engine, file_fd);
     check_is(io_of(target, AURAIO_KIND_READ).ops_completed, 1);
     check_is(io_of(target, AURAIO_KIND_READ).bytes_transferred, 0);
     check_is(auraio_get_target_percentile(engine, target, AURAIO_KIND_READ, 100), 0);

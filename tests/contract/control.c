@@ -10,7 +10,6 @@
 #include <semaphore.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -46,20 +45,6 @@ static void submit_reads(auraio_engine_t *engine, int fd, int count, auraio_call
     for (int i = 0; i < count; i++)
         check_accepted(
             auraio_read(engine, fd, auraio_buf(buf), BYTES, (off_t)(i % BLOCKS) * BYTES, callback, context));
-}
-
-/* The target of a descriptor's device, -1: there is none. */
-static int find_target(const auraio_engine_t *engine, int fd)
-{
-    struct stat st;
-    check_is(fstat(fd, &st), 0);
-    for (int i = 1; i < auraio_get_target_count(engine); i++) {
-        auraio_target_stats_t stats;
-        check_is(auraio_get_target_stats(engine, i, &stats), 0);
-        if (stats.device == st.st_dev)
-            return i;
-    }
-    return -1;
 }
 
 static auraio_options_t options_of(auraio_ring_select_t mode, int limit)

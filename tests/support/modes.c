@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "fatal.h"
 
@@ -67,4 +68,17 @@ auraio_backend_t backend_of(const auraio_engine_t *engine)
     if (auraio_get_backend_info(engine, &info) < 0)
         fatal("auraio_get_backend_info");
     return info.backend;
+}
+
+int find_target(const auraio_engine_t *engine, int fd)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        fatal("a descriptor whose target is asked for is not open");
+    for (int i = 1; i < auraio_get_target_count(engine); i++) {
+        auraio_target_stats_t stats;
+        if (auraio_get_target_stats(engine, i, &stats) == 0 && stats.device == st.st_dev)
+            return i;
+    }
+    return -1;
 }

@@ -25,6 +25,9 @@ auraio_engine_t *mode_engine(auraio_ring_select_t mode);
 /** An engine with these options; ends the program when there is none. */
 auraio_engine_t *engine_with(const auraio_options_t *options);
 
+/** The target of a descriptor's device, -1: there is none. */
+int find_target(const auraio_engine_t *engine, int fd);
+
 /** What an engine runs on. */
 auraio_backend_t backend_of(const auraio_engine_t *engine);
 
