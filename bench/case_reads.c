@@ -74,9 +74,8 @@ void case_threads(struct plan *plan)
         add(plan, "threads", &peer_auraio_zero, others[i], two, GOAL_NONE);
 }
 
-/* Reads of many pages care what their memory is made of: the peers' buffers lie on huge pages, those of the
- * pool, which nothing configured means, on small ones unless they are big. One row has small ones on both
- * sides, and nothing registered. */
+/* Reads of many pages care what their memory is made of. The peers' buffers lie on huge pages; in one row on
+ * small ones, with nothing registered, as in a program that asks for neither. */
 void case_mixed(struct plan *plan)
 {
     static const struct peer *const others[] = {&peer_raw_shared, &peer_libaio,    &peer_pool,

@@ -9,6 +9,7 @@
 
 #include "annotate.h"
 #include "bits.h"
+#include "huge.h"
 #include "internal.h"
 #include "numa.h"
 #include "os.h"
@@ -84,6 +85,7 @@ static void record_prepare(struct pool_arena *arena, void *memory, size_t size_b
     arena->size_bytes = size_bytes;
     arena->is_free = false;
     arena->free_slices = ~(uint64_t)0;
+    arena->huge_parts = 0;
     memset(arena->dirty, 0, sizeof(arena->dirty));
     memset(arena->span_of_slice, POOL_NO_SPAN, sizeof(arena->span_of_slice));
     atomic_store_explicit(&arena->base, (uintptr_t)memory, memory_order_relaxed);
@@ -98,9 +100,9 @@ int pool_arena_open(struct pool_shard *shard, enum pool_arena_kind kind, size_t 
         return -ENOMEM;
     if (pool->shard_count > 1)
         pool_numa_prefer(memory, size_bytes, shard->node);
-    /* Not for small arenas: giving back single blocks would split the huge pages. */
+    /* For small arenas it is decided when they fill; see huge.h. */
     if (kind == POOL_ARENA_BIG && size_bytes >= POOL_OS_HUGE_BYTES)
-        pool_os_prefer_huge(memory, size_bytes);
+        (void)pool_os_prefer_huge(memory, size_bytes);
     pool_annotate_map(pool->on_valgrind, memory, size_bytes);
 
     int r = -ENOMEM;
@@ -196,6 +198,7 @@ bool pool_arena_purge(struct pool_arena *arena, struct pool_kept *kept)
     size_t from = pool_bits_next(arena->dirty, 0, page_count);
     if (arena->is_pinned || from == page_count)
         return false;
+    pool_huge_forget_dirty(arena);
     while (from < page_count) {
         size_t end = pool_bits_next_clear(arena->dirty, from, page_count);
         pool_os_purge((void *)(pool_arena_base(arena) + (from << page_shift)), (end - from) << page_shift);

@@ -95,6 +95,7 @@ struct pool_arena {
 
     /* Small arenas. */
     uint64_t free_slices;
+    uint64_t huge_parts; /* a bit for each part on a huge page; see huge.h */
     uint64_t *free_bits; /* a bit at the start of each free block of a span, indexed like words */
     uint64_t *seen_bits; /* scratch of pool_check() */
     uint64_t dirty[POOL_DIRTY_WORDS];

@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "depot.h"
+#include "huge.h"
 #include "numa.h"
 #include "span.h"
 
@@ -33,8 +34,10 @@ static struct pool_span *carve(struct pool_shard *shard, struct pool_arena *aren
                                struct pool_kept *kept)
 {
     struct pool_span *span = pool_span_carve(&shard->pool->geometry, arena, class_index, kept);
-    if (span)
+    if (span) {
         TAILQ_INSERT_HEAD(&shard->spans[class_index], span, link);
+        pool_huge_consider(span, kept);
+    }
     return span;
 }
 

@@ -10,6 +10,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+/* In the C library from 2.37 on. */
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
+
 static void *reserve(size_t size_bytes)
 {
     void *memory = mmap(NULL, size_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -89,10 +94,21 @@ void pool_os_purge(void *memory, size_t size_bytes)
     (void)madvise(memory, size_bytes, MADV_DONTNEED);
 }
 
-void pool_os_prefer_huge(void *memory, size_t size_bytes)
+bool pool_os_prefer_huge(void *memory, size_t size_bytes)
 {
     /* Refused by kernels built without: small pages work as well. */
-    (void)madvise(memory, size_bytes, MADV_HUGEPAGE);
+    return madvise(memory, size_bytes, MADV_HUGEPAGE) == 0;
+}
+
+void pool_os_collapse(void *memory, size_t size_bytes)
+{
+    /* Refused by kernels before 6.1, where nothing was touched, and while a page is in use by a device. */
+    (void)madvise(memory, size_bytes, MADV_COLLAPSE);
+}
+
+void pool_os_refuse_huge(void *memory, size_t size_bytes)
+{
+    (void)madvise(memory, size_bytes, MADV_NOHUGEPAGE);
 }
 
 size_t pool_os_page_bytes(void)

@@ -4,10 +4,12 @@
 #ifndef AURAIO_POOL_OS_H
 #define AURAIO_POOL_OS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
-/* What memory must have to gain from huge pages: on x86-64, and on arm64 with pages of 4 KiB, one of them. */
+/* A huge page on x86-64, and on arm64, where pages are of 4 KiB; what memory must have to gain from them. */
 #define POOL_OS_HUGE_BYTES ((size_t)2 << 20)
+#define POOL_OS_HUGE_BASE_BYTES ((size_t)4096)
 
 /* Zeroed memory for buffers, at a multiple of align_bytes (a power of two, a multiple of the page);
  * NULL when refused. */
@@ -24,8 +26,14 @@ void pool_os_unmap_guarded(void *memory, size_t size_bytes);
 /* Gives the pages back to the system; they read as zero when touched again. */
 void pool_os_purge(void *memory, size_t size_bytes);
 
-/* Asks for huge pages in untouched memory, where the system has them. */
-void pool_os_prefer_huge(void *memory, size_t size_bytes);
+/* Asks for huge pages where nothing has been touched yet; whether the system has them at all. */
+bool pool_os_prefer_huge(void *memory, size_t size_bytes);
+
+/* Makes one huge page of what has been touched, if the system can now; otherwise it may later by itself. */
+void pool_os_collapse(void *memory, size_t size_bytes);
+
+/* Asks for small pages from now on. */
+void pool_os_refuse_huge(void *memory, size_t size_bytes);
 
 size_t pool_os_page_bytes(void);
 

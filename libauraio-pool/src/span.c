@@ -55,12 +55,17 @@ static bool shares_pages(const struct pool_geometry *geometry, const struct pool
     return pool_class_bytes(span->class_index) < geometry->page_bytes;
 }
 
-struct pool_span *pool_span_at(struct pool_arena *arena, const void *address)
+struct pool_span *pool_span_of_slice(struct pool_arena *arena, unsigned slice)
 {
-    size_t slice = ((uintptr_t)address - pool_arena_base(arena)) >> POOL_SLICE_SHIFT;
     assert(slice < POOL_SLICE_COUNT);
     unsigned first = arena->span_of_slice[slice];
     return first == POOL_NO_SPAN ? NULL : &arena->spans[first];
+}
+
+struct pool_span *pool_span_at(struct pool_arena *arena, const void *address)
+{
+    size_t slice = ((uintptr_t)address - pool_arena_base(arena)) >> POOL_SLICE_SHIFT;
+    return pool_span_of_slice(arena, (unsigned)slice);
 }
 
 /* The first run of free slices that starts at a multiple of step, or POOL_SLICE_COUNT. */
@@ -74,12 +79,25 @@ static unsigned find_run(uint64_t free_slices, unsigned count, unsigned step)
     return POOL_SLICE_COUNT;
 }
 
-static void mark_dirty(const struct pool_geometry *geometry, struct pool_arena *arena, size_t offset,
-                       size_t bytes, struct pool_kept *kept)
+void pool_span_mark_dirty(const struct pool_geometry *geometry, struct pool_arena *arena, size_t offset,
+                          size_t bytes, struct pool_kept *kept)
 {
     size_t page = page_of(geometry, offset);
     size_t pages = pool_bits_set_range(arena->dirty, page, page + page_of(geometry, bytes));
     *pool_arena_dirty_bytes(arena, kept) += (ptrdiff_t)(pages << geometry->page_shift);
+}
+
+void pool_span_mark_free_dirty(const struct pool_geometry *geometry, const struct pool_span *span,
+                               struct pool_kept *kept)
+{
+    if (shares_pages(geometry, span))
+        return;
+    size_t block_bytes = pool_class_bytes(span->class_index);
+    size_t bit = pool_bits_next(span->arena->free_bits, span->search_from, span->bits_end);
+    while (bit < span->bits_end) {
+        pool_span_mark_dirty(geometry, span->arena, bit << geometry->align_shift, block_bytes, kept);
+        bit = pool_bits_next(span->arena->free_bits, bit + 1, span->bits_end);
+    }
 }
 
 static void mark_clean(const struct pool_geometry *geometry, struct pool_arena *arena, size_t offset,
@@ -142,7 +160,8 @@ void pool_span_release(const struct pool_geometry *geometry, struct pool_span *s
         arena->span_of_slice[i] = POOL_NO_SPAN;
     if (shares_pages(geometry, span)) {
         /* Which of its pages were ever touched is not known: all of them may be resident. */
-        mark_dirty(geometry, arena, start_offset(span), (size_t)span->slice_count << POOL_SLICE_SHIFT, kept);
+        pool_span_mark_dirty(geometry, arena, start_offset(span),
+                             (size_t)span->slice_count << POOL_SLICE_SHIFT, kept);
         kept->shared_bytes -= (ptrdiff_t)(span->block_count * pool_class_bytes(span->class_index));
     }
 }
@@ -181,5 +200,5 @@ void pool_span_put(const struct pool_geometry *geometry, struct pool_span *span,
     if (shares_pages(geometry, span))
         kept->shared_bytes += (ptrdiff_t)block_bytes;
     else
-        mark_dirty(geometry, arena, offset, block_bytes, kept);
+        pool_span_mark_dirty(geometry, arena, offset, block_bytes, kept);
 }

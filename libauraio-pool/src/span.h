@@ -14,6 +14,7 @@
 
 /* The span an address lies in, or NULL. */
 struct pool_span *pool_span_at(struct pool_arena *arena, const void *address);
+struct pool_span *pool_span_of_slice(struct pool_arena *arena, unsigned slice);
 
 /* Cuts a span for a class out of an arena; NULL when no run of free slices is long enough. */
 struct pool_span *pool_span_carve(const struct pool_geometry *geometry, struct pool_arena *arena,
@@ -28,5 +29,13 @@ void *pool_span_take(const struct pool_geometry *geometry, struct pool_span *spa
 /* Puts a block back. */
 void pool_span_put(const struct pool_geometry *geometry, struct pool_span *span, void *block,
                    struct pool_kept *kept);
+
+/* Counts pages of free memory as resident. */
+void pool_span_mark_dirty(const struct pool_geometry *geometry, struct pool_arena *arena, size_t offset,
+                          size_t bytes, struct pool_kept *kept);
+
+/* The same for those of a span's free blocks, unless these share pages. */
+void pool_span_mark_free_dirty(const struct pool_geometry *geometry, const struct pool_span *span,
+                               struct pool_kept *kept);
 
 #endif

@@ -120,11 +120,21 @@ static void release_depots(struct pool *pool, size_t target_bytes)
     }
 }
 
-void pool_enforce_bound(struct pool *pool)
+static size_t room_bytes_of(const struct pool *pool)
 {
     size_t granted_bytes = atomic_load_explicit(&pool->granted_bytes, memory_order_relaxed);
     assert(granted_bytes <= pool->max_cached_bytes / 2);
-    size_t room_bytes = pool->max_cached_bytes - granted_bytes;
+    return pool->max_cached_bytes - granted_bytes;
+}
+
+bool pool_may_keep(const struct pool *pool, size_t more_bytes)
+{
+    return pool_central_kept_bytes(pool) + more_bytes <= room_bytes_of(pool);
+}
+
+void pool_enforce_bound(struct pool *pool)
+{
+    size_t room_bytes = room_bytes_of(pool);
     size_t slack_bytes = room_bytes / POOL_TRIM_SLACK_SHARE;
     if (POOL_LIKELY(pool_central_kept_bytes(pool) <= room_bytes || loose_bytes_of(pool) <= slack_bytes))
         return;

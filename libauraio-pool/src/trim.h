@@ -1,6 +1,6 @@
 /*
  * Giving memory back to the system: when more is kept than the bound allows, when it has not been needed for
- * a while, and when asked to. No lock may be held, except the registry's.
+ * a while, and when asked to. No lock may be held, except the registry's; to ask, any may.
  *
  * Time is divided into *epochs*. Stale is what lay in the central lists untouched during a whole one; it is
  * given back as the next begins: when the bound is exceeded, and in any case after POOL_EPOCH_MS. So a pool
@@ -19,6 +19,9 @@ void pool_trim_start(struct pool *pool);
 
 /* What the central lists keep, in bytes. */
 size_t pool_central_kept_bytes(const struct pool *pool);
+
+/* Whether they may keep so much more. */
+bool pool_may_keep(const struct pool *pool, size_t more_bytes);
 
 /* Brings the central lists back under the bound if they are over it. */
 void pool_enforce_bound(struct pool *pool);
