@@ -121,7 +121,6 @@ struct ring {
     int idle_scans;
     _Atomic uint64_t sleepers; /* shared, any: threads that sleep in the backend, see sleepers.h */
     bool doorbell;             /* one is under way */
-    int brought;               /* completions that the last sleep ended with */
     int64_t calm_ns;           /* of a ring of one thread: latency without stalls, as its sleeper sees it */
     bool stop_owed;            /* a cancel that the kernel would not take yet */
 

@@ -440,22 +440,20 @@ static int enter_and_wait(struct backend *uring, unsigned min_events, int64_t ti
     return rc < 0 ? rc : 0;
 }
 
+/*
+ * A number is insisted on only where the kernel knows a minimum wait: when its end is a wake-up of its own,
+ * after which one sleeps again, that costs what the others save.
+ */
 static int uring_wait(struct backend *uring, const struct backend_wait *wait)
 {
-    if (wait->min_events <= 1 || wait->min_wait_ns <= 0)
-        return enter_and_wait(uring, 1, wait->timeout_ns, 0);
-    bool bounded = wait->timeout_ns >= 0 && wait->timeout_ns < wait->min_wait_ns;
-    int64_t min_wait_ns = bounded ? wait->timeout_ns : wait->min_wait_ns;
+    static const int64_t long_ns = INT64_C(3600) * 1000000000;
     bool minimum = uring->ring.features & KERNEL_FEAT_MIN_TIMEOUT;
-    int rc = minimum
-                 ? enter_and_wait(uring, wait->min_events, wait->timeout_ns, (uint32_t)(min_wait_ns / 1000))
-                 : enter_and_wait(uring, wait->min_events, min_wait_ns, 0);
-    /* Where no time limits the wait, the kernel says -ETIME at the end of the minimum, also without events.
-     */
-    bool over = minimum && wait->timeout_ns >= 0;
-    if (rc != -ETIME || over || bounded || backend_holds(uring))
-        return rc;
-    return enter_and_wait(uring, 1, wait->timeout_ns, 0);
+    if (!minimum || wait->min_events <= 1 || wait->min_wait_ns <= 0)
+        return enter_and_wait(uring, 1, wait->timeout_ns, 0);
+    /* Where no time limits the wait, the kernel wakes us at the end of the minimum, also without events. */
+    int64_t timeout_ns = wait->timeout_ns >= 0 ? wait->timeout_ns : long_ns;
+    int64_t min_wait_ns = timeout_ns < wait->min_wait_ns ? timeout_ns : wait->min_wait_ns;
+    return enter_and_wait(uring, wait->min_events, timeout_ns, (uint32_t)(min_wait_ns / 1000));
 }
 
 static void uring_reap_more(struct backend *uring)

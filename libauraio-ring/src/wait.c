@@ -248,17 +248,15 @@ static int64_t follow_calm(struct ring *ring)
 }
 
 /*
- * Wait for a quarter of what is in the kernel rather than for one: fewer wake-ups for the same work, where
- * completions dribble in. For no longer than a quarter of the latency, in which about that many complete when
- * they come evenly. Where they come in bursts (the last sleep brought more than half) the first one brings
- * the rest, and the timer would only add wake-ups; and only a ring whose completions are deferred to its
- * owner can be waited on for a number without being woken for each.
+ * Wait for a quarter of what is in the kernel rather than for one: fewer wake-ups for the same work. For no
+ * longer than a quarter of the latency, in which about that many complete when they come evenly. Only a ring
+ * whose completions are deferred to its owner can be waited on for a number without being woken for each.
  */
 static struct backend_wait coalesced(struct ring *ring, int64_t timeout_ns)
 {
     int in_kernel = ring->local && ring_pending(ring) >= COALESCE_MIN ? ring_storage_in_kernel(ring) : 0;
     struct backend_wait wait = {.min_events = 1, .timeout_ns = timeout_ns};
-    if (in_kernel >= COALESCE_MIN && ring->brought < in_kernel / 2) {
+    if (in_kernel >= COALESCE_MIN) {
         wait.min_events = (unsigned)in_kernel / 4;
         wait.min_wait_ns = follow_calm(ring) / 4;
     }
@@ -309,12 +307,10 @@ static void sleep_on_ring(struct ring *ring, int64_t timeout_ns, uint64_t wakes)
         !atomic_load(&ring->has_mail))
         rc = ring->ops->wait(ring->backend, &wait);
     ring_present(ring);
-    if (local) {
-        ring->brought = (int)backend_completions(ring->backend);
+    if (local)
         atomic_store_explicit(&ring->asleep, false, memory_order_relaxed);
-    } else {
+    else
         sleepers_leave(&ring->sleepers, before);
-    }
     if (rc == -EAGAIN || rc == -EBUSY) /* the kernel is short of memory, or its completions of room */
         group_pause(group);
 }
