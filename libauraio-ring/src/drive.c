@@ -45,22 +45,34 @@ void ring_unmark_active(struct ring *ring)
     bitmap_clear(ring->group->active, ring->index);
 }
 
+/* Whether there is something to reap where no operation is pending. That the kernel speaks of deferred work
+ * doesn't count: nobody takes it back when the thread that had to do it ends. */
+static bool holds_leftovers(const struct ring *ring)
+{
+    unsigned more = BACKEND_STATE_OVERFLOW | BACKEND_STATE_SIGNALLED;
+    return (ring->backend &&
+            (backend_completions(ring->backend) > 0 || backend_state(ring->backend) & more)) ||
+           atomic_load(&ring->has_done) || atomic_load(&ring->has_mail);
+}
+
 bool ring_leave_bitmap(struct ring *ring)
 {
     bool left = false;
     ring_lock(ring);
     if (ring->idle_scans++ >= IDLE_SCANS && ring_pending(ring) == 0 && !ring->owed && ring->timer_ns == 0 &&
-        !ring->doorbell && sleepers_count(atomic_load(&ring->sleepers)) == 0 && !ring_is_ready(ring)) {
+        !ring->doorbell && sleepers_count(atomic_load(&ring->sleepers)) == 0 && !holds_leftovers(ring)) {
         ring_unmark_active(ring);
         left = true;
     }
     ring_unlock(ring);
+    if (left && is_thread_local(ring->group))
+        atomic_store(&ring->group->has_idle_orphans, true);
     return left;
 }
 
 /* With THREAD_LOCAL a shared ring, one that a thread has left, may become another thread's own: not while it
- * is held. Hold first, then look whether it is in the bitmap still; recycle() looks for holders of rings that
- * have left the bitmap. All sequentially consistent: one sees the other. */
+ * is held. Hold first, then look whether it is in the bitmap still; clean_up() looks for holders of rings
+ * that have left the bitmap. All sequentially consistent: one sees the other. */
 static int visit_held(struct ring *ring, int (*visit)(struct ring *ring, void *context), void *context)
 {
     const struct ring_group *group = ring->group;
@@ -441,7 +453,9 @@ static int reap_one(struct ring *ring, void *unused)
 
 int group_reap(struct ring_group *group)
 {
-    return group_each_ring(group, reap_one, NULL);
+    int ran = group_each_ring(group, reap_one, NULL);
+    local_clean_up_if_needed(group);
+    return ran;
 }
 
 struct ring_thread *group_enter_driving(struct ring_group *group)

@@ -213,31 +213,42 @@ static struct ring *find_owned(struct ring_group *group, uint64_t owner)
 }
 
 /*
- * A ring that a thread left: clean, or an orphan that has been completed. An orphan has left the bitmap
- * first, and who had found it there before holds it still: see group_each_shared(). Called with rings_lock.
+ * An orphan that has been completed becomes clean, as a ring is that was left with nothing pending. It has
+ * left the bitmap first, and who had found it there before holds it still: see group_each_shared().
  */
-static struct ring *recycle(struct ring_group *group)
+static bool clean_up(struct ring *ring)
+{
+    ring_mutex_lock(&ring->lock);
+    bool idle = ring_pending(ring) == 0 && !ring->active && !ring->owed && atomic_load(&ring->holders) == 0;
+    if (idle) {
+        close_kernel_side(ring);
+        atomic_store(&ring->local, true);
+    }
+    ring_mutex_unlock(&ring->lock);
+    return idle;
+}
+
+/* The next ring from @index on that a thread left and that is clean. Called with rings_lock. */
+static struct ring *next_clean(struct ring_group *group, int *index)
 {
     if (atomic_load(&group->settler) != 0) /* its owner may have handed it in from inside a call */
         return NULL;
-    for (int i = 0; i < atomic_load(&group->rings_used); i++) {
-        struct ring *ring = group_ring(group, i);
-        if (!ring || atomic_load(&ring->owner) != 0)
-            continue;
-        if (atomic_load(&ring->local))
-            return ring;
-        ring_mutex_lock(&ring->lock);
-        bool idle =
-            ring_pending(ring) == 0 && !ring->active && !ring->owed && atomic_load(&ring->holders) == 0;
-        if (idle) {
-            close_kernel_side(ring);
-            atomic_store(&ring->local, true);
-        }
-        ring_mutex_unlock(&ring->lock);
-        if (idle)
+    while (*index < atomic_load(&group->rings_used)) {
+        struct ring *ring = group_ring(group, (*index)++);
+        if (ring && atomic_load(&ring->owner) == 0 && (atomic_load(&ring->local) || clean_up(ring)))
             return ring;
     }
     return NULL;
+}
+
+void local_clean_up(struct ring_group *group)
+{
+    int index = 0;
+    atomic_store(&group->has_idle_orphans, false);
+    pthread_mutex_lock(&group->rings_lock);
+    while (next_clean(group, &index))
+        continue;
+    pthread_mutex_unlock(&group->rings_lock);
 }
 
 static int hang_bell(struct ring *ring)
@@ -257,8 +268,9 @@ static int node_here(const struct ring_group *group)
 
 static int create_owned(struct ring_group *group, struct ring **ret_ring)
 {
-    struct ring *ring = recycle(group);
-    int index = atomic_load(&group->rings_used), node = node_here(group);
+    int first = 0, node = node_here(group);
+    struct ring *ring = next_clean(group, &first);
+    int index = atomic_load(&group->rings_used);
     if (!ring) {
         if (index >= group->ring_count)
             return -EUSERS;

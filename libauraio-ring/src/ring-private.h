@@ -197,8 +197,9 @@ struct ring_group {
     _Atomic uint64_t asked_count;  /* of those, by ring_group_wake() */
     _Atomic bool poll_fd_used;
     _Atomic bool shut_down;
-    _Atomic uint64_t settler;   /* id of the thread that settles the group; 0: none does */
-    _Atomic uint32_t next_ring; /* round robin */
+    _Atomic bool has_idle_orphans; /* THREAD_LOCAL: perhaps, out of the bitmap */
+    _Atomic uint64_t settler;      /* id of the thread that settles the group; 0: none does */
+    _Atomic uint32_t next_ring;    /* round robin */
     _Atomic uint64_t spills;
     _Atomic int64_t present_ns; /* shared rings, while watched: see ring_present() */
 

@@ -436,6 +436,7 @@ static int plan_and_sleep(struct ring_group *group, struct ring *only, int64_t t
         (void)plan_ring(only, &plan);
     else
         (void)group_each_ring(group, plan_ring, &plan);
+    local_clean_up_if_needed(group);
     int rc = sleep_as_planned(&plan, timeout_ns, idle_since != NULL, wakes);
     release_planned(&plan);
     atomic_fetch_sub(&group->sleepers, 1);

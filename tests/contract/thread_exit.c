@@ -7,8 +7,10 @@
  * the page cache before each round, so that reads do wait.
  */
 #include <auraio.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -25,7 +27,8 @@ static int file;
 
 static void set_up_file(void)
 {
-    bufs = calloc(READS, BYTES);
+    bufs = aligned_alloc(BYTES, (size_t)READS * BYTES);
+    memset(bufs, 0, (size_t)READS * BYTES);
     channel = pipe_open(0);
     file = file_of_pattern((size_t)READS * BYTES);
 }
@@ -104,6 +107,14 @@ TestEveryMode(leaving_thread, loses_nothing_above_the_limit, .timeout = 120, .in
     expect_cold_reads_survive(&options);
 }
 
+/* An idle ring is looked at for a while. */
+static void look_around(auraio_engine_t *engine)
+{
+    enum { LOOKS = 64 };
+    for (int look = 0; look < LOOKS; look++)
+        check_is(auraio_poll(engine), 0);
+}
+
 static void *sleep_for_work(void *engine)
 {
     const uint64_t wakes = auraio_wake_count(engine);
@@ -116,7 +127,7 @@ static void *sleep_for_work(void *engine)
 Test(leaving_thread, leaves_its_ring_to_the_next_beside_one_that_sleeps, .timeout = 60, .init = set_up_file,
      .fini = tear_down_file)
 {
-    enum { LEAVERS = 40, LOOKS = 64, RINGS_ENOUGH = 10 };
+    enum { LEAVERS = 40, RINGS_ENOUGH = 10 };
     auraio_engine_t *engine = mode_engine(AURAIO_SELECT_THREAD_LOCAL);
     pthread_t sleeper;
     check_is(pthread_create(&sleeper, NULL, sleep_for_work, engine), 0);
@@ -125,12 +136,43 @@ Test(leaving_thread, leaves_its_ring_to_the_next_beside_one_that_sleeps, .timeou
         file_make_cold(file);
         submit_and_leave(read_file_and_leave, &leaver);
         check_that(drive_until(engine, &leaver.tally.calls, READS));
-        for (int look = 0; look < LOOKS; look++) /* an idle ring is looked at for a while */
-            check_is(auraio_poll(engine), 0);
+        look_around(engine);
     }
     check_below(auraio_get_ring_count(engine), RINGS_ENOUGH);
     auraio_stop(engine);
     check_is(pthread_join(sleeper, NULL), 0);
+    auraio_destroy(engine);
+}
+
+/* So many threads at once leave reads, which are completed here. */
+static void leave_together(auraio_engine_t *engine, int count)
+{
+    enum { TOGETHER_MAX = 16 };
+    static struct leaver leavers[TOGETHER_MAX];
+    pthread_t threads[TOGETHER_MAX];
+    file_make_cold(file);
+    for (int i = 0; i < count; i++) {
+        leavers[i] = (struct leaver){.engine = engine};
+        check_is(pthread_create(&threads[i], NULL, read_file_and_leave, &leavers[i]), 0);
+    }
+    for (int i = 0; i < count; i++) {
+        check_is(pthread_join(threads[i], NULL), 0);
+        check_that(drive_until(engine, &leavers[i].tally.calls, READS));
+    }
+    look_around(engine);
+}
+
+/* Many that leave at once leave nothing open when what they left is done, not even for the next ones. */
+Test(leaving_thread, leaves_no_descriptor, .timeout = 60, .init = set_up_file, .fini = tear_down_file)
+{
+    enum { ENGINES_OWN = 4 }; /* that it opens when more than one ring, and more than a few, have work */
+    auraio_engine_t *engine = mode_engine(AURAIO_SELECT_THREAD_LOCAL);
+    leave_together(engine, 2);
+    const int before = open_fd_count();
+    for (int round = 0; round < ROUNDS; round++) {
+        leave_together(engine, 16);
+        check_below(open_fd_count(), before + ENGINES_OWN);
+    }
     auraio_destroy(engine);
 }
 
@@ -195,6 +237,28 @@ TestSharedModes(leaving_thread, loses_no_cold_read_when_those_that_drive_leave_t
         check_is(leaver.tally.failures, 0);
         check_that(pattern_holds(bufs, (size_t)READS * BYTES, 0));
     }
+    auraio_destroy(engine);
+}
+
+/* The kernel goes on speaking of work that a thread left there, when that has long been done. */
+Test(leaving_thread, leaves_no_descriptor_when_those_that_drive_leave_too, .timeout = 60, .init = set_up_file,
+     .fini = tear_down_file)
+{
+    auraio_options_t options = mode_options(AURAIO_SELECT_THREAD_LOCAL);
+    options.queue_depth = 4; /* the others are handed over by threads that leave */
+    auraio_engine_t *engine = engine_with(&options);
+    (void)fcntl(file, F_SETFL, O_DIRECT); /* else what fails with its thread is tried again here */
+    look_around(engine);
+    const int before = open_fd_count();
+    struct leaver leaver = {.engine = engine};
+    submit_and_leave(read_file_and_leave, &leaver);
+    const int64_t deadline_ms = now_ms() + PATIENCE_MS;
+    while (leaver.tally.calls < READS && now_ms() < deadline_ms)
+        submit_and_leave(poll_and_leave, &leaver);
+    check_is(leaver.tally.failures, 0);
+    check_is(leaver.tally.calls, READS);
+    look_around(engine);
+    check_is(open_fd_count(), before);
     auraio_destroy(engine);
 }
 

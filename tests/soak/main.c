@@ -13,7 +13,7 @@
  * Time is cut into rounds. After each, everything is completed and every thread has ended; then the process
  * must not hold more than after the rounds in which it warmed up (a fifth of the time, at most five minutes):
  *
- *   descriptors  64 more: rings of threads that met in greater number than before, three for each
+ *   descriptors  24 more: rings that threads have just left
  *   mappings     64 more, and two for each worker that the thread backend may have: those end when they are
  * idle memory       8 MiB more: what malloc() and the pool keep in pieces (a leak of a byte for each
  * operation would be more in half an hour). Not under sanitizers, which keep what is freed.
@@ -42,7 +42,7 @@ enum {
     ENGINES = 2,
     SHARED_RINGS = 4, /* else one for each CPU, and many CPUs are first used late */
     QUEUE_DEPTH = 64,
-    FDS_MORE = 64,
+    FDS_MORE = 24,
     MAPPINGS_MORE = 64 + 2 * ENGINES * QUEUE_DEPTH,
     RESIDENT_MORE_KIB = 8192,
     ROUND_MAX_MS = 5000,
