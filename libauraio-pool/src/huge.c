@@ -40,14 +40,45 @@ static void mark_free_dirty(const struct pool_geometry *geometry, struct pool_ar
     }
 }
 
-static void make_huge(const struct pool_geometry *geometry, struct pool_arena *arena, unsigned part,
+/* The slices of a part that a span takes. */
+static unsigned slices_in_part(const struct pool_span *span, unsigned part)
+{
+    uint64_t run = (~(uint64_t)0 >> (POOL_SLICE_COUNT - span->slice_count)) << span->first_slice;
+    return (unsigned)__builtin_popcountll(run & slices_of_part(part));
+}
+
+/* Whether there may be pages in it already. */
+static bool was_touched(const struct pool_span *span, unsigned part)
+{
+    size_t pages = POOL_OS_HUGE_BYTES / POOL_OS_HUGE_BASE_BYTES;
+    return used_slices(span->arena, part) > slices_in_part(span, part) ||
+           pool_bits_count(span->arena->dirty, part * pages, (part + 1) * pages) > 0;
+}
+
+static void make_huge(const struct pool_geometry *geometry, const struct pool_span *span, unsigned part,
                       struct pool_kept *kept)
 {
+    struct pool_arena *arena = span->arena;
     if (!pool_os_prefer_huge(start_of_part(arena, part), POOL_OS_HUGE_BYTES))
         return;
-    pool_os_collapse(start_of_part(arena, part), POOL_OS_HUGE_BYTES);
+    if (was_touched(span, part))
+        pool_os_collapse(start_of_part(arena, part), POOL_OS_HUGE_BYTES);
     pool_bit_set(&arena->huge_parts, part);
     mark_free_dirty(geometry, arena, part, kept);
+}
+
+static bool is_only_arena(const struct pool_arena *arena)
+{
+    const struct pool_arena *first = LIST_FIRST(&arena->shard->arenas);
+    return first == arena && !LIST_NEXT(first, link);
+}
+
+/* Half of a part in use is; less where nothing has to be collapsed and the shard has filled an arena before.
+ */
+static bool is_worth_it(const struct pool_span *span, unsigned part)
+{
+    return used_slices(span->arena, part) >= POOL_PART_SLICES / 2 ||
+           (!is_only_arena(span->arena) && !was_touched(span, part));
 }
 
 void pool_huge_consider(const struct pool_span *span, struct pool_kept *kept)
@@ -58,9 +89,9 @@ void pool_huge_consider(const struct pool_span *span, struct pool_kept *kept)
         return;
     unsigned last = (span->first_slice + span->slice_count - 1u) / POOL_PART_SLICES;
     for (unsigned part = span->first_slice / POOL_PART_SLICES; part <= last; part++) {
-        if (!pool_bit_test(&arena->huge_parts, part) && used_slices(arena, part) >= POOL_PART_SLICES / 2 &&
+        if (!pool_bit_test(&arena->huge_parts, part) && is_worth_it(span, part) &&
             pool_may_keep(pool, POOL_OS_HUGE_BYTES))
-            make_huge(&pool->geometry, arena, part, kept);
+            make_huge(&pool->geometry, span, part, kept);
     }
 }
 

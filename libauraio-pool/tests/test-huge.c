@@ -48,10 +48,10 @@ static bool holds(const void *ptr, int value)
     return true;
 }
 
-Test(huge, a_part_is_asked_for_once_as_soon_as_half_of_it_is_cut)
+Test(huge, a_part_is_asked_for_once_when_half_of_it_is_cut_or_the_arena_is_not_the_first)
 {
     need_small_pages_of_4_KiB();
-    void *ptrs[2 * PART_BLOCKS];
+    void *ptrs[2 * PART_BLOCKS + 1];
     pool_t *pool = support_pool(4096);
     alloc_filled(pool, ptrs, SPAN_BLOCKS);
     cr_assert_eq(support_calls[SUPPORT_MADVISE], 0);
@@ -62,6 +62,8 @@ Test(huge, a_part_is_asked_for_once_as_soon_as_half_of_it_is_cut)
     cr_assert_eq(support_calls[SUPPORT_MADVISE], 2);
     alloc_filled(pool, ptrs + PART_BLOCKS, PART_BLOCKS);
     cr_assert_eq(support_calls[SUPPORT_MADVISE], 4);
+    alloc_filled(pool, ptrs + 2 * PART_BLOCKS, 1); /* in a new arena, untouched: advice alone, and at once */
+    cr_assert_eq(support_calls[SUPPORT_MADVISE], 5);
     cr_assert(pool_check(pool));
     pool_destroy(pool);
 }

@@ -305,7 +305,7 @@ AURAIO_API void auraio_buffer_trim(auraio_engine_t *engine);
  * @param count  1..16384.
  * @return 0, or -1: EINVAL (NULL, count, an empty buffer), EBUSY (some are registered, or an unregister is
  * under way), ENOMEM, EAGAIN (as auraio_submit(), for want of a ring), or the kernel's (EFAULT: not mapped or
- * not writable memory; EOPNOTSUPP: mapped from a file, which older kernels refuse).
+ * not writable memory; EOPNOTSUPP: mapped from a file, or static variables: older kernels, as 6.1, refuse).
  */
 AURAIO_API AURAIO_MUST_USE int auraio_register_buffers(auraio_engine_t *engine, const struct iovec *iovs,
                                                        int count);

@@ -55,6 +55,11 @@ int auraio_register_buffers(auraio_engine_t *engine, const struct iovec *iovs, i
     int rc = ring_group_register_buffers(engine->group, iovs, count);
     if (rc == -EBUSY)
         return error_int(EBUSY, "buffers are registered already: unregister them first", 0, 0);
+    if (rc == -EOPNOTSUPP)
+        return error_int(EOPNOTSUPP,
+                         "this kernel registers neither static variables nor memory mapped from a file: "
+                         "allocate the buffers",
+                         0, 0);
     if (rc < 0)
         return refused(engine, -rc,
                        "the kernel refused to register the buffers (memory, RLIMIT_MEMLOCK, 1 GiB each)");

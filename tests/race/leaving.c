@@ -3,6 +3,7 @@
  * which visits the rings that they leave and take: every operation is told once, and nobody is locked out. */
 #include <errno.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "require.h"
@@ -15,7 +16,7 @@ static struct {
     pipe_pair_t pipe;
     tally_t files, pipes;
     atomic_bool stop;
-    char bufs[LEAVERS][2 * READS][BYTES];
+    char (*bufs)[2 * READS][BYTES]; /* allocated: Linux 6.1 registers no static variables */
 } world;
 
 static void *submit_and_leave(void *context)
@@ -42,7 +43,7 @@ static void *drive(void *unused)
 
 static void *change_registrations(void *unused)
 {
-    const struct iovec iov = {world.bufs, sizeof(world.bufs)};
+    const struct iovec iov = {world.bufs, LEAVERS * sizeof(*world.bufs)};
     (void)unused;
     while (!atomic_load(&world.stop)) {
         require(auraio_register_buffers(world.engine, &iov, 1) == 0);
@@ -74,6 +75,8 @@ int main(int argc, char **argv)
 {
     pthread_t driver, registrar;
     world.engine = mode_engine(mode_argument(argc, argv));
+    world.bufs = calloc(LEAVERS, sizeof(*world.bufs));
+    require(world.bufs != NULL);
     world.file = file_of_pattern(READS * BYTES);
     world.pipe = pipe_open(0);
     require(pthread_create(&driver, NULL, drive, NULL) == 0);
@@ -89,5 +92,6 @@ int main(int argc, char **argv)
     auraio_destroy(world.engine);
     pipe_close(world.pipe);
     close(world.file);
+    free(world.bufs);
     return 0;
 }

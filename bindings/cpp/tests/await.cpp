@@ -214,7 +214,7 @@ Test(await, errors_of_the_submission_come_at_co_await_with_code_and_name)
 Test(await, errors_of_the_operation_come_the_same_way)
 {
     test::Bench bench;
-    test::Fd readonly(::open("/etc/hostname", O_RDONLY | O_CLOEXEC));
+    test::Fd readonly(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
     test::Fd directory(::open("/", O_RDONLY | O_CLOEXEC));
     names_itself(bench.engine, "async_write", bench.engine.async_write(readonly, &byte, 1, 0), EBADF);
     names_itself(bench.engine, "async_read", bench.engine.async_read(directory, &byte, 1, 0), EISDIR);
