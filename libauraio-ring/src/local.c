@@ -130,8 +130,9 @@ void local_orphan(struct ring *ring)
         finish_all(ring, rc);
     ring_mutex_lock(&ring->lock);
     pthread_mutex_lock(&ring->mail_lock);
-    atomic_store(&ring->owner, 0);
+    /* In this order: local and without an owner it would be clean, see next_clean(). */
     atomic_store(&ring->local, false);
+    atomic_store(&ring->owner, 0);
     cancel_mailed(ring); /* what came since; from here on cancels take the lock */
     pthread_mutex_unlock(&ring->mail_lock);
     (void)ring_mark_active(ring);
